@@ -1,0 +1,167 @@
+"""A multilayer perceptron whose parameters are one flat vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from bpbook import ops
+
+Op = Callable[..., tuple[np.ndarray, Callable]]
+Init = Callable[[np.random.Generator, int, int], np.ndarray]
+
+# What turns the outputs, which the loss takes as logits, into a prediction.
+_LINKS = {ops.softmax_cross_entropy: ops.softmax, ops.sigmoid_binary_cross_entropy: ops.sigmoid}
+
+
+def scaled_normal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
+    """Normal weights of variance 1/n_in, so that z starts with about the variance of its input."""
+    return rng.normal(0, n_in**-0.5, (n_out, n_in))
+
+
+class MLP:
+    """Layers z = a Wᵀ + b, a = σ(z), then a loss: chapter 3 as a class.
+
+    sizes: (n_0, ..., n_L). activation: one op for the hidden layers (the output is then the identity, for
+    losses take logits), or a sequence of L ops, one per layer. loss: an op from ``bpbook.ops``.
+    init: (rng, n_out, n_in) -> W; biases start at 0. rng: a Generator or a seed. dtype: float32 or float64.
+
+    ``theta`` holds every parameter; ``W[l]`` and ``b[l]`` (l = 0 for the first layer) are views into it.
+    Raises ValueError when sizes, activation or dtype do not make a net.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: Op | Sequence[Op] = ops.tanh,
+        loss: Op = ops.softmax_cross_entropy,
+        init: Init = scaled_normal,
+        rng: np.random.Generator | int = 0,
+        dtype: type = np.float64,
+    ) -> None:
+        self.sizes = _checked_sizes(sizes)
+        self.depth = len(self.sizes) - 1
+        self.activations = _per_layer(activation, self.depth)
+        self.loss_op = loss
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
+        self._theta = np.zeros(sum(n * (k + 1) for k, n in pairwise(self.sizes)), dtype)
+        self.W, self.b = self.views(self._theta)
+        rng = np.random.default_rng(rng)
+        for W in self.W:
+            W[:] = init(rng, *W.shape)
+
+    @property
+    def theta(self) -> np.ndarray:
+        """Every parameter, in the order W1, b1, W2, b2, ... Assigning copies into the same memory."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, values: np.ndarray) -> None:
+        if np.shape(values) != self._theta.shape:
+            raise ValueError(
+                f"theta has shape {np.shape(values)}; this net has {self._theta.shape}"
+            )
+        self._theta[:] = values
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each component of theta: W1[0, 3] is ∂z⁽¹⁾'s first row, fourth input."""
+        places = [
+            (f"{kind}{layer}", x.shape)
+            for layer, pair in enumerate(zip(self.W, self.b, strict=True), 1)
+            for kind, x in zip("Wb", pair, strict=True)
+        ]
+        return [f"{name}{list(i)}" for name, shape in places for i in np.ndindex(*shape)]
+
+    def views(self, flat: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The weight matrices (n_l, n_{l-1}) and the biases (n_l,) inside a flat vector, without a copy."""
+        Ws, bs, start = [], [], 0
+        for n_in, n_out in pairwise(self.sizes):
+            middle, end = start + n_out * n_in, start + n_out * (n_in + 1)
+            Ws.append(flat[start:middle].reshape(n_out, n_in))
+            bs.append(flat[middle:end])
+            start = end
+        return Ws, bs
+
+    def trace(self, X: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(z, a) of every layer for a batch X (m, n_0): what the forward pass computes on its way."""
+        a, layers = self._inputs(X), []
+        for W, b, activation in zip(self.W, self.b, self.activations, strict=True):
+            z, _ = ops.affine(a, W, b)
+            a, _ = activation(z)
+            layers.append((z, a))
+        return layers
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """The outputs a⁽ᴸ⁾ (m, n_L) for a batch X (m, n_0)."""
+        return self.trace(X)[-1][1]
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The outputs as the loss reads them: probabilities for a cross-entropy on logits."""
+        return _LINKS.get(self.loss_op, ops.identity)(self.forward(X))[0]
+
+    def loss(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """The mean loss over the batch."""
+        return self.loss_op(self.forward(X), Y)[0]
+
+    def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean loss over the batch, and its gradient as a flat vector like theta.
+
+        Raises ValueError when X is not (m, n_0), or Y does not suit the loss.
+        """
+        loss, vjp = self.op(self._theta, self._inputs(X), Y)
+        return loss, vjp()
+
+    def op(self, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, Callable]:
+        """The whole net as one op, (loss, vjp) with vjp() = ∂L/∂theta, so that ``prove`` can take it.
+
+        The backward pass is affine's vjp written out, less the product for ∂L/∂X, which nobody reads.
+        """
+        Ws, bs = self.views(theta)
+        a, vjps = [X], []
+        for W, b, activation in zip(Ws, bs, self.activations, strict=True):
+            out, vjp = activation(ops.affine(a[-1], W, b)[0])
+            a.append(out)
+            vjps.append(vjp)
+        loss, loss_vjp = self.loss_op(a[-1], Y)
+
+        def backward(dloss: float = 1.0) -> np.ndarray:
+            grad = np.empty_like(theta)
+            dW, db = self.views(grad)
+            delta = vjps[-1](loss_vjp(dloss))  # (BP1) δᴸ = Jᵀ ∂L/∂aᴸ, J = ∂aᴸ/∂zᴸ
+            for l in reversed(range(self.depth)):  # noqa: E741
+                np.matmul(delta.T, a[l], out=dW[l])  # (BP3) ∂L/∂W = δᵀ a, summed over the batch
+                delta.sum(axis=0, out=db[l])  # (BP4) ∂L/∂b = Σ_rows δ
+                if l > 0:
+                    delta = vjps[l - 1](delta @ Ws[l])  # (BP2) δ = (δ W) ⊙ σ'(z), one layer down
+            return grad
+
+        return loss, backward
+
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        shape = np.shape(X)
+        if len(shape) != 2 or shape[1] != self.sizes[0]:
+            raise ValueError(f"X has shape {shape}; this net takes (m, {self.sizes[0]})")
+        return np.asarray(X, self._theta.dtype)
+
+    def __repr__(self) -> str:
+        hidden = ", ".join(f.__name__ for f in self.activations)
+        return f"MLP {'-'.join(map(str, self.sizes))} ({hidden}; {self.loss_op.__name__})"
+
+
+def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    whole = all(isinstance(n, (int, np.integer)) and n >= 1 for n in sizes)
+    if len(sizes) < 2 or not whole:
+        raise ValueError(f"sizes is {sizes}; wanted at least two whole numbers, each at least 1")
+    return tuple(int(n) for n in sizes)
+
+
+def _per_layer(activation: Op | Sequence[Op], depth: int) -> tuple[Op, ...]:
+    if callable(activation):
+        return (activation,) * (depth - 1) + (ops.identity,)
+    if len(activation) != depth:
+        raise ValueError(f"activation has {len(activation)} ops; this net has {depth} layers")
+    return tuple(activation)

@@ -1,0 +1,49 @@
+"""Every derivative of the book, each beside its forward: ``out, vjp = op(...)``.
+
+``vjp`` (vector-Jacobian product) takes the loss's gradient with respect to ``out`` and returns it
+with respect to the op's leading arguments, each of that argument's shape. What backpropagation has to
+remember is what the closure captures. The bodies use NumPy's functions only, never a branch on
+data, so the same lines also run on arrays of symbols (:mod:`bpbook.proof`).
+"""
+
+from bpbook.ops.elementwise import (
+    elu,
+    gelu,
+    identity,
+    leaky_relu,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
+)
+from bpbook.ops.linear import affine
+from bpbook.ops.losses import (
+    OneHot,
+    cross_entropy,
+    mse,
+    sigmoid_binary_cross_entropy,
+    softmax_cross_entropy,
+)
+from bpbook.ops.softmax import log_softmax, logsumexp, softmax
+
+__all__ = [
+    "OneHot",
+    "affine",
+    "cross_entropy",
+    "elu",
+    "gelu",
+    "identity",
+    "leaky_relu",
+    "log_softmax",
+    "logsumexp",
+    "mse",
+    "relu",
+    "sigmoid",
+    "sigmoid_binary_cross_entropy",
+    "silu",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "tanh",
+]

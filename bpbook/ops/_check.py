@@ -1,0 +1,81 @@
+"""Early, named errors for the ops. Arrays of symbols (dtype object) pass: they stand for every value."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def floating(name: str, x: object) -> None:
+    """Raise ``ValueError`` unless ``x`` is an array that can carry a derivative."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        kind = type(x).__name__
+        raise ValueError(f"{name} is a {kind}; wanted a NumPy array, as np.array({name}) gives")
+    if dtype.kind not in "fcO":
+        hint = f"{name}.astype(float)" if dtype.kind in "iub" else "an array of floats"
+        raise ValueError(f"{name} has dtype {dtype}; derivatives need a floating dtype: use {hint}")
+
+
+def affine(a: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
+    """Shapes (m, n_in), (n_out, n_in), (n_out,), or an error that names both sides."""
+    for name, x, ndim, want in (
+        ("a", a, 2, "(m, n_in), one row per sample"),
+        ("W", W, 2, "(n_out, n_in)"),
+        ("b", b, 1, "(n_out,)"),
+    ):
+        floating(name, x)
+        if x.ndim != ndim:
+            raise ValueError(f"{name} has shape {x.shape}; wanted {want}")
+    if W.shape[1] != a.shape[1]:
+        raise ValueError(
+            f"W has shape {W.shape}; a has {a.shape[1]} columns, so W must be (n_out, {a.shape[1]})"
+        )
+    if b.shape != W.shape[:1]:
+        raise ValueError(
+            f"b has shape {b.shape}; W has {W.shape[0]} rows, so b must be ({W.shape[0]},)"
+        )
+
+
+def batch(name: str, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """A batch of outputs and its targets: both (m, n), m and n at least 1, targets finite.
+
+    Returns the targets in the outputs' dtype, so that integer labels keep float32 outputs float32.
+    """
+    floating(name, x)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{name} has shape {x.shape}; wanted (m, n), one row per sample, not empty")
+    shape, dtype = getattr(Y, "shape", None), getattr(Y, "dtype", None)
+    if shape != x.shape:
+        got = f"shape {shape}" if shape is not None else f"type {type(Y).__name__}"
+        hint = ", one-hot: np.eye(n)[labels]" if shape is not None and len(shape) == 1 else ""
+        raise ValueError(f"Y has {got}; {name} has shape {x.shape}, and Y must have the same{hint}")
+    if dtype.kind not in "fiubO":
+        raise ValueError(f"Y has dtype {dtype}; targets must be real numbers")
+    if dtype.kind == "f" and not np.isfinite(Y).all():
+        row = int(np.argmin(np.isfinite(Y).all(axis=1)))
+        raise ValueError(f"Y has a value that is not finite, in row {row}: {Y[row]}")
+    return Y.astype(x.dtype, copy=False) if x.dtype.kind == "f" and dtype.kind != "O" else Y
+
+
+def one_hot(Y: np.ndarray) -> None:
+    """Each row has a single 1 and otherwise 0."""
+    if Y.dtype.kind == "O":
+        return
+    ones = Y == 1
+    if not ((ones | (Y == 0)).all() and (ones.sum(axis=1) == 1).all()):
+        good = (ones | (Y == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
+        row = int(np.argmin(good))
+        raise ValueError(
+            f"Y has shape {Y.shape}, but its row {row} is not one-hot: {Y[row]}; "
+            "wanted one 1 and otherwise 0, as np.eye(K)[labels] gives"
+        )
+
+
+def between_0_and_1(name: str, x: np.ndarray) -> None:
+    """Every entry is a probability."""
+    if x.dtype.kind == "O" or (np.real(x) >= 0).all() and (np.real(x) <= 1).all():
+        return
+    raise ValueError(
+        f"{name} has shape {x.shape} and entries outside [0, 1] "
+        f"(smallest {x.min()}, largest {x.max()}); wanted probabilities"
+    )

@@ -1,0 +1,107 @@
+"""Decide whether an expression is exactly 0, on each side of every kink in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+
+#: The signs (+1 or −1) that a region gives to the expressions whose zeros are the kinks.
+Region = dict[sp.Expr, int]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A region where the expression was not shown to be 0, and a point (if found) where it is not."""
+
+    region: Region
+    point: dict[sp.Symbol, sp.Rational] | None
+
+
+def cases(expr: sp.Expr, region: Region | None = None) -> Iterator[tuple[Region, sp.Expr]]:
+    """The smooth pieces of ``expr``: each region with what the expression is there.
+
+    Kinks may be nested; a combination of signs that no number satisfies is passed over.
+    """
+    region = region or {}
+    kink = next(_kinks(expr), None)
+    if kink is None:
+        yield region, expr
+        return
+    for sign in (1, -1):
+        here = {**region, kink: sign}
+        if _possible(kink, here):
+            yield from cases(_choose(expr, kink, sign), here)
+
+
+def _kinks(expr: sp.Expr) -> Iterator[sp.Expr]:
+    """Differences lhs − rhs of the conditions, those without conditions of their own first."""
+    for relation in sorted(expr.atoms(Relational), key=sp.default_sort_key):
+        if not relation.atoms(sp.Piecewise):
+            yield sp.expand(relation.lhs - relation.rhs)
+
+
+def _choose(expr: sp.Expr, kink: sp.Expr, sign: int) -> sp.Expr:
+    known = {}
+    for relation in expr.atoms(Relational):
+        difference = sp.expand(relation.lhs - relation.rhs)
+        if difference in (kink, -kink):
+            side = sign if difference == kink else -sign
+            known[relation] = sp.sympify(relation.func(sp.Integer(side), 0))
+    return expr.xreplace(known)
+
+
+def _possible(kink: sp.Expr, region: Region) -> bool:
+    """False only where the signs contradict each other for certain (one variable, linear kinks)."""
+    if (kink.is_positive and region[kink] < 0) or (kink.is_negative and region[kink] > 0):
+        return False
+    if len(region) == 1 or len(kink.free_symbols) != 1:
+        return True
+    about_x = [s * k > 0 for k, s in region.items() if k.free_symbols == kink.free_symbols]
+    return sp.And(*about_x).as_set() is not sp.S.EmptySet
+
+
+def is_zero(expr: sp.Expr) -> bool:
+    """True when ``expr`` (without conditions) is shown to be 0 for all values of its symbols."""
+    if sp.expand(expr) == 0:
+        return True
+    # Over one denominator, with every hyperbolic function as exponentials, equal terms meet and cancel.
+    rational = sp.together(sp.expand(expr.rewrite(sp.exp), power_exp=True))
+    if sp.expand(sp.numer(rational)) == 0:
+        return True
+    return _nonzero_point(expr, {}) is None and sp.simplify(expr) == 0
+
+
+def counterexample(given: sp.Expr, true: sp.Expr) -> Counterexample | None:
+    """None when ``given − true`` is 0 in every region; else a region and a point where it is not.
+
+    Where neither a proof nor a point is found, the point is None: not proved is not proved.
+    """
+    for region, piece in cases(given - true):
+        if not is_zero(piece):
+            point = _nonzero_point(piece, region)
+            if point is not None:  # symbols that cancelled from the difference may be anything
+                cancelled = (given.free_symbols | true.free_symbols) - set(point)
+                point |= dict.fromkeys(cancelled, sp.S.One)
+            return Counterexample(region, point)
+    return None
+
+
+def _nonzero_point(expr: sp.Expr, region: Region, tries: int = 200) -> dict | None:
+    """A rational point inside the region where ``expr``, to 30 digits, is not 0; None if none is found."""
+    rng = np.random.default_rng(0)
+    free = sorted(expr.free_symbols.union(*(k.free_symbols for k in region)), key=str)
+    found = 0
+    for _ in range(tries):
+        point = {s: sp.Rational(int(rng.integers(-30, 31)), 10) for s in free}
+        if all(sign * kink.xreplace(point) > 0 for kink, sign in region.items()):
+            value = expr.xreplace(point).evalf(30, chop=False)
+            if value.is_number and value.is_finite and abs(value) > sp.Float("1e-20"):
+                return point
+            found += 1
+            if found == 8:
+                break
+    return None
