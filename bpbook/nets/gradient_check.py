@@ -62,8 +62,7 @@ def check_gradient(
     order h², balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) + 4u·max|f|/h. A NaN fails.
     Raises ValueError when grad or names do not match theta.
     """
-    theta = np.asarray(theta)
-    point = theta.astype(theta.dtype if theta.dtype.kind == "f" else np.float64)  # a copy
+    point = _float_copy(theta)
     analytic = np.array(grad, dtype=np.float64)
     if analytic.shape != point.shape:
         raise ValueError(f"grad has shape {analytic.shape}; theta has shape {point.shape}")
@@ -74,17 +73,29 @@ def check_gradient(
     rtol = 50 * u ** (2 / 3) if rtol is None else rtol
     numeric, error = np.empty(point.size), np.empty(point.size)
     for i, given in enumerate(analytic.flat):
-        numeric[i], h, scale = _central_difference(f, point, i, u ** (1 / 3))
+        numeric[i], h, scale = _central_difference(f, point, i)
         allowed = rtol * max(abs(given), abs(numeric[i]), h) + 4 * u * scale / h
         error[i] = abs(given - numeric[i]) / allowed
     return GradientReport(analytic.ravel(), numeric, error, names)
 
 
-def _central_difference(f: Callable, point: np.ndarray, i: int, step: float) -> tuple:
+def numeric_gradient(f: Callable[[np.ndarray], float], theta: np.ndarray) -> np.ndarray:
+    """Nudge each component of theta up and down and look at f: the central differences, of theta's shape."""
+    point = _float_copy(theta)
+    slopes = [_central_difference(f, point, i)[0] for i in range(point.size)]
+    return np.array(slopes).reshape(point.shape)
+
+
+def _float_copy(theta: np.ndarray) -> np.ndarray:
+    theta = np.asarray(theta)
+    return theta.astype(theta.dtype if theta.dtype.kind == "f" else np.float64)
+
+
+def _central_difference(f: Callable, point: np.ndarray, i: int) -> tuple[float, float, float]:
     """The difference quotient at component i, the step taken, and the larger |f|."""
     at = point.flat[i]
     up, down = point.copy(), point.copy()
-    h = step * max(1.0, abs(float(at)))
+    h = float(np.finfo(point.dtype).eps) ** (1 / 3) * max(1.0, abs(float(at)))
     up.flat[i], down.flat[i] = at + h, at - h
     width = float(up.flat[i]) - float(down.flat[i])  # what was added, after rounding
     f_up, f_down = float(f(up)), float(f(down))

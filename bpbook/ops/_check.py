@@ -43,7 +43,9 @@ def batch(name: str, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
     """
     floating(name, x)
     if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"{name} has shape {x.shape}; wanted (m, n), one row per sample, not empty")
+        raise ValueError(
+            f"{name} has shape {x.shape}; wanted (m, n), one row per sample, not empty"
+        )
     shape, dtype = getattr(Y, "shape", None), getattr(Y, "dtype", None)
     if shape != x.shape:
         got = f"shape {shape}" if shape is not None else f"type {type(Y).__name__}"

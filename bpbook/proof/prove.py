@@ -74,7 +74,11 @@ class Proof:
     def _repr_latex_(self) -> str:
         lines = [rf"{name} &= {sp.latex(expr)}" for name, expr in self.formulas.items()]
         verdict = rf"\text{{{'proved' if self.ok else 'NOT PROVED'}: {self.entries} entries}}"
-        return r"$\displaystyle \begin{aligned}" + r"\\ ".join([*lines, f"&{verdict}"]) + r"\end{aligned}$"
+        return (
+            r"$\displaystyle \begin{aligned}"
+            + r"\\ ".join([*lines, f"&{verdict}"])
+            + r"\end{aligned}$"
+        )
 
 
 def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:

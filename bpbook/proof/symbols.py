@@ -111,7 +111,7 @@ class Symbols(np.ndarray):
         elif method == "__call__" and ufunc in ELEMENTWISE:
             result = _map(ELEMENTWISE[ufunc], *inputs)
         elif ufunc is np.matmul or ufunc in ELEMENTWISE:
-            plain = [np.asarray(_map(exact, x)) for x in inputs[:1 if method != "__call__" else 2]]
+            plain = [np.asarray(_map(exact, x)) for x in inputs[: 1 if method != "__call__" else 2]]
             kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
             result = getattr(ufunc, method)(*plain, *inputs[len(plain) :], **kwargs)
         else:
@@ -123,7 +123,9 @@ class Symbols(np.ndarray):
 
     def __array_function__(self, func, types, args, kwargs):
         if func is np.where and len(args) == 3:
-            return _map(lambda c, x, y: c * x + (1 - c) * y if c not in (0, 1) else x if c else y, *args)
+            return _map(
+                lambda c, x, y: c * x + (1 - c) * y if c not in (0, 1) else x if c else y, *args
+            )
         return super().__array_function__(func, types, args, kwargs)
 
 

@@ -1,0 +1,85 @@
+"""Say in words how an answer differs from the right one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
+    """None when ``got`` equals ``want``; else a sentence that says what is wrong and how far off.
+
+    Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``; SymPy
+    expressions exactly.
+    """
+    if got is None or got is ...:
+        return "Nothing is returned yet: replace the ... with your answer."
+    if isinstance(want, tuple):
+        return _tuples(got, want, rtol)
+    if type(want).__module__.startswith("sympy"):
+        return _symbolic(got, want)
+    try:
+        got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
+    except (TypeError, ValueError):
+        return f"The result is a {type(got).__name__}; wanted numbers."
+    return _arrays(got, want, rtol)
+
+
+def _tuples(got: object, want: tuple, rtol: float) -> str | None:
+    if not isinstance(got, (tuple, list)) or len(got) != len(want):
+        return f"Wanted {len(want)} results, as a tuple."
+    for i, pair in enumerate(zip(got, want, strict=True), 1):
+        if wrong := difference(*pair, rtol):
+            return f"Result {i} of {len(want)}: {wrong}"
+    return None
+
+
+def _symbolic(got: object, want: object) -> str | None:
+    import sympy as sp
+
+    try:
+        rest = sp.simplify(sp.Matrix(got) - sp.Matrix(want)) if hasattr(want, "shape") else None
+        rest = sp.simplify(sp.sympify(got) - want) if rest is None else rest
+    except (TypeError, ValueError, sp.SympifyError, sp.ShapeError) as error:
+        return f"The result cannot be compared with a formula: {error}."
+    zero = rest == 0 or (hasattr(rest, "is_zero_matrix") and rest.is_zero_matrix)
+    return None if zero else f"Your formula minus the right one is {rest}, not 0."
+
+
+def _arrays(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
+    if got.shape != want.shape:
+        flipped = got.ndim == 2 and got.T.shape == want.shape and _close(got.T, want, rtol)
+        extra = " Its transpose would be right." if flipped else ""
+        return f"The result has shape {got.shape}; wanted {want.shape}.{extra}"
+    if _close(got, want, rtol):
+        return None
+    if np.isnan(got).any():
+        return "The result contains NaN."
+    if got.ndim == 2 and got.shape[0] == got.shape[1] and _close(got.T, want, rtol):
+        return "Transposed: each entry (i, j) is where (j, i) belongs."
+    return _ratio(got, want, rtol) or _worst(got, want)
+
+
+def _close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
+    return np.allclose(
+        got, want, rtol=0, atol=rtol * max(float(np.abs(want).max(initial=0)), 1e-300)
+    )
+
+
+def _ratio(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
+    """The factor, when the answer is a multiple of the right one."""
+    square = float((want * want).sum())
+    factor = float((got * want).sum()) / square if square else 0.0
+    if factor == 0 or not _close(got, factor * want, rtol):
+        return None
+    if np.isclose(factor, -1):
+        return "Every sign is wrong."
+    return f"Everything is off by one factor, {factor:.4g}."
+
+
+def _worst(got: np.ndarray, want: np.ndarray) -> str:
+    i = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
+    where = f" at {[int(k) for k in i]}" if want.ndim else ""
+    right = int((np.abs(got - want) <= 1e-9 * np.abs(want).max(initial=1)).sum())
+    tally = f" ({right} of {want.size} entries are right)" if want.size > 1 else ""
+    off = abs(got[i] - want[i])
+    return f"Largest error {off:.3g}{where}: got {got[i]:.6g}, wanted {want[i]:.6g}{tally}."

@@ -1,0 +1,178 @@
+"""Plots for the chapters: each returns a :class:`Picture`, a PNG with its description in words.
+
+The description is what a screen reader reads and what the notebook tests compare, for a PNG is compared by
+neither. Colours are told apart without colour vision, and line style or marker always says the same.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bpbook import style
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and its description; Jupyter shows the PNG, with the description as alt text."""
+
+    figure: Figure
+    description: str
+
+    def png(self) -> bytes:
+        """The figure as PNG; the same bytes for the same figure."""
+        buffer = io.BytesIO()
+        with mpl.rc_context(style.RC):
+            self.figure.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return self.description
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        data = {"image/png": self.png(), "text/plain": self.description}
+        return data, {"image/png": {"alt": self.description}}
+
+
+def number(x: float) -> str:
+    """Three significant digits: the one format of the descriptions."""
+    return f"{float(x):.3g}"
+
+
+def extent(values: object) -> str:
+    """The smallest and largest value in words."""
+    values = np.asarray(values, dtype=float)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return "no finite value"
+    lost = values.size - finite.size
+    extra = f", {lost} not finite" if lost else ""
+    return f"{number(finite.min())} to {number(finite.max())}{extra}"
+
+
+def lines(
+    curves: Mapping[str, tuple[object, object]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log: str = "",
+    points: bool = False,
+    mark: Mapping[str, float] | None = None,
+) -> Picture:
+    """Curves by name, each (x, y). log: any of "x", "y", "xy". points: markers at the data.
+
+    mark: vertical lines by name. Raises ValueError when an x and y differ in length.
+    """
+    figure, axes = _figure(title, xlabel, ylabel)
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        if np.shape(x) != np.shape(y):
+            raise ValueError(f"{name}: x has shape {np.shape(x)}, y has shape {np.shape(y)}")
+        marker = style.MARKERS[i % len(style.MARKERS)] if points else None
+        axes.plot(x, y, label=name, marker=marker, **style.line(i))
+    for name, x in (mark or {}).items():
+        axes.axvline(x, color="0.35", lw=1, ls=":", label=name)
+    axes.set_xscale("log" if "x" in log else "linear")
+    axes.set_yscale("log" if "y" in log else "linear")
+    if len(curves) + len(mark or ()) > 1:
+        axes.legend()
+    parts = [f"{k} ({np.size(y)} points, {extent(y)})" for k, (x, y) in curves.items()]
+    return Picture(figure, f"{title}. Lines, {ylabel} against {xlabel}: {'; '.join(parts)}.")
+
+
+def bars(
+    groups: Mapping[str, Sequence[float]],
+    labels: Sequence[str],
+    *,
+    title: str,
+    ylabel: str,
+    xlabel: str = "",
+    log: bool = False,
+) -> Picture:
+    """Side-by-side bars: one hatched colour for each group, one place for each label."""
+    figure, axes = _figure(title, xlabel, ylabel)
+    width, places = 0.8 / len(groups), np.arange(len(labels))
+    for i, (name, heights) in enumerate(groups.items()):
+        x = places + (i - (len(groups) - 1) / 2) * width
+        axes.bar(x, heights, width, label=name, **style.bar(i))
+    axes.set_xticks(places, labels)
+    axes.axhline(0, color="0.2", lw=0.8)
+    if log:
+        axes.set_yscale("log")
+    if len(groups) > 1:
+        axes.legend()
+    parts = [f"{k} {', '.join(number(v) for v in values)}" for k, values in groups.items()]
+    return Picture(figure, f"{title}. Bars at {', '.join(labels)}: {'; '.join(parts)}.")
+
+
+def images(
+    pictures: np.ndarray, captions: Sequence[str], *, title: str, columns: int = 8
+) -> Picture:
+    """Grey images (n, height, width), in rows, each with its caption. Black is the largest value."""
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(style.RC):
+        figure = Figure(figsize=(7, 0.35 + 1.05 * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(title)
+        grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+        for axes in grid:
+            axes.axis("off")
+        for axes, picture, caption in zip(grid, pictures, captions, strict=False):
+            axes.imshow(picture, cmap="gray_r", interpolation="nearest")
+            axes.set_title(caption, fontsize=9)
+    return Picture(figure, f"{title}. {len(pictures)} grey images: {', '.join(captions)}.")
+
+
+def heatmap(
+    matrix: np.ndarray, *, title: str, xlabel: str, ylabel: str, digits: int | None = 2
+) -> Picture:
+    """A matrix as shades, symmetric about 0, with the numbers written in (digits=None: without)."""
+    figure, axes = _figure(title, xlabel, ylabel)
+    limit = float(np.abs(matrix).max()) or 1.0
+    shades = axes.imshow(matrix, cmap=style.DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    axes.grid(False)
+    axes.set_xticks(range(matrix.shape[1]), range(1, matrix.shape[1] + 1))
+    axes.set_yticks(range(matrix.shape[0]), range(1, matrix.shape[0] + 1))
+    figure.colorbar(shades, ax=axes)
+    if digits is not None:
+        for (i, j), value in np.ndenumerate(matrix):
+            dark = abs(value) > 0.6 * limit
+            text = f"{value:.{digits}f}"
+            axes.text(j, i, text, ha="center", va="center", color="white" if dark else "black")
+    size = " by ".join(map(str, matrix.shape))
+    return Picture(figure, f"{title}. A {size} matrix, {ylabel} by {xlabel}, {extent(matrix)}.")
+
+
+def regions(
+    predict: Callable[[np.ndarray], np.ndarray], X: np.ndarray, Y: np.ndarray, *, title: str
+) -> Picture:
+    """Points of the plane X (m, 2) by class (Y one-hot), over the classes that ``predict`` gives."""
+    figure, axes = _figure(title, "first input", "second input")
+    pad = 0.15 * np.ptp(X, axis=0)
+    (x0, y0), (x1, y1) = X.min(axis=0) - pad, X.max(axis=0) + pad
+    u, v = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
+    classes = predict(np.column_stack([u.ravel(), v.ravel()])).argmax(axis=1).reshape(u.shape)
+    n = Y.shape[1]
+    colors = [style.COLORS[k % len(style.COLORS)] for k in range(n)]
+    axes.contourf(u, v, classes, levels=np.arange(n + 1) - 0.5, colors=colors, alpha=0.25)
+    truth = Y.argmax(axis=1)
+    for k in range(n):
+        marker = style.MARKERS[k % len(style.MARKERS)]
+        axes.plot(*X[truth == k].T, marker, color=colors[k], mec="0.2", mew=0.4, label=f"class {k}")
+    axes.legend()
+    right = int((predict(X).argmax(axis=1) == truth).sum())
+    return Picture(figure, f"{title}. {len(X)} points of {n} classes, {right} on their own side.")
+
+
+def _figure(title: str, xlabel: str, ylabel: str) -> tuple[Figure, mpl.axes.Axes]:
+    with mpl.rc_context(style.RC):
+        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure, axes
