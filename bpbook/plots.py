@@ -1,7 +1,8 @@
 """Plots for the chapters: each returns a :class:`Picture`, a PNG with its description in words.
 
-The description is what a screen reader reads and what the notebook tests compare, for a PNG is compared by
-neither. Colours are told apart without colour vision, and line style or marker always says the same.
+The description is what a screen reader reads and what the notebook tests compare, for a PNG is
+compared by neither. Colours are told apart without colour vision, and line style or marker always
+says the same.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def bars(
 def images(
     pictures: np.ndarray, captions: Sequence[str], *, title: str, columns: int = 8
 ) -> Picture:
-    """Grey images (n, height, width), in rows, each with its caption. Black is the largest value."""
+    """Grey images (n, height, width), each with its caption. Black is the largest value."""
     rows = -(-len(pictures) // columns)
     with mpl.rc_context(style.RC):
         figure = Figure(figsize=(7, 0.35 + 1.05 * rows), layout="constrained")
@@ -152,7 +153,7 @@ def heatmap(
 def regions(
     predict: Callable[[np.ndarray], np.ndarray], X: np.ndarray, Y: np.ndarray, *, title: str
 ) -> Picture:
-    """Points of the plane X (m, 2) by class (Y one-hot), over the classes that ``predict`` gives."""
+    """Points X (m, 2) by class (Y one-hot), over the classes that ``predict`` gives the plane."""
     figure, axes = _figure(title, "first input", "second input")
     pad = 0.15 * np.ptp(X, axis=0)
     (x0, y0), (x1, y1) = X.min(axis=0) - pad, X.max(axis=0) + pad

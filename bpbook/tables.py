@@ -8,8 +8,8 @@ import numpy as np
 def table(*, digits: int = 3, **rows: object) -> None:
     """Print one row for each keyword: its name, then its numbers, floats with ``digits`` decimals.
 
-    A value may be a number, a string, or a sequence or array of them (read in order, row by row). Raises
-    ValueError when nothing is given.
+    A value may be a number, a string, or a sequence or array of them (read in order, row by row).
+    Raises ValueError when nothing is given.
     """
     if not rows:
         raise ValueError("table() got no rows; wanted keywords such as table(score=z)")

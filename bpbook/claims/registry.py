@@ -22,7 +22,7 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Result:
-    """What running a claim's function gave: whether it held, its evidence in one line, and the time."""
+    """What running a claim's function gave: whether it held, its evidence, and the time."""
 
     ok: bool
     evidence: str
@@ -33,8 +33,9 @@ class Result:
 class Claim:
     """A claim of the article and the function that answers it.
 
-    id: as in claims.csv. verdict: "proved" (SymPy, exactly), "measured" (numbers), "cited" (bibliography),
-    "qualified" (true once corrected or under a stated convention), "refuted". chapter: where it is discussed.
+    id: as in claims.csv. verdict: "proved" (SymPy, exactly), "measured" (numbers), "cited"
+    (bibliography), "qualified" (true once corrected or under a stated convention), "refuted".
+    chapter: where it is discussed.
     """
 
     id: str
@@ -47,7 +48,7 @@ class Claim:
         return self.check.__name__
 
     def run(self) -> Result:
-        """Run the function; an exception is a claim that does not hold, and its text the evidence."""
+        """Run the function; an exception means that the claim does not hold, and says why."""
         start = time.perf_counter()
         try:
             ok, evidence = True, self.check()
@@ -69,9 +70,9 @@ def table() -> dict[str, dict[str, str]]:
 def claim(id: str, *, verdict: str, chapter: int) -> Callable:
     """Register a function as the answer to a claim; stack it for a claim that the article repeats.
 
-    The function takes nothing, raises AssertionError when what its docstring says does not hold, and
-    returns its evidence in one line. Raises ValueError for an unknown id, an id that has a function
-    already, or a verdict that contradicts the table.
+    The function takes nothing, raises AssertionError when what its docstring says does not hold,
+    and returns its evidence in one line. Raises ValueError for an unknown id, an id that has a
+    function already, or a verdict that contradicts the table.
     """
     if id not in table():
         raise ValueError(f"claim {id!r} is not in claims.csv")

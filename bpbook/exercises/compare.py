@@ -8,8 +8,8 @@ import numpy as np
 def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     """None when ``got`` equals ``want``; else a sentence that says what is wrong and how far off.
 
-    Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``; SymPy
-    expressions exactly.
+    Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``;
+    SymPy expressions exactly.
     """
     if got is None or got is ...:
         return "Nothing is returned yet: replace the ... with your answer."

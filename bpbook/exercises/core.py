@@ -31,9 +31,10 @@ class Feedback:
 class Exercise:
     """An exercise of a chapter.
 
-    id: "4.2" is the second of chapter 4. solution: the worked answer, a function. cases: argument tuples on
-    which an answer is compared with the solution. judge: instead of cases, a function that takes the answer
-    and returns what is wrong with it, or None. slip: a wrong answer that a careful person might give.
+    id: "4.2" is the second of chapter 4. solution: the worked answer, a function. cases: argument
+    tuples on which an answer is compared with the solution. judge: instead of cases, a function
+    that takes the answer and returns what is wrong with it, or None. slip: a wrong answer that a
+    careful person might give.
     """
 
     id: str

@@ -13,7 +13,8 @@ class GradientReport:
     """What :func:`check_gradient` found.
 
     analytic, numeric: the two gradients, flat. error: |analytic − numeric| as a fraction of what is
-    allowed (above 1, or NaN, is a failure). names: of the components. worst: the index of the largest error.
+    allowed (above 1, or NaN, is a failure). names: of the components. worst: the index of the
+    largest error.
     """
 
     analytic: np.ndarray
@@ -54,13 +55,14 @@ def check_gradient(
 ) -> GradientReport:
     """Check ``grad`` against (f(θ + h e_i) − f(θ − h e_i)) / 2h for each component i.
 
-    f: takes an array like theta to a number. theta: any shape; integers are read as float64, float32 stays
-    float32; it is never modified. names: one per component (default θ[i]). rtol: the relative difference
-    allowed besides what rounding explains (default 50·u^(2/3), u the unit of the dtype).
+    f: takes an array like theta to a number. theta: any shape; integers are read as float64,
+    float32 stays float32; it is never modified. names: one per component (default θ[i]). rtol: the
+    relative difference allowed besides what rounding explains (default 50·u^(2/3), u the unit of
+    the dtype).
 
-    The step is h = u^(1/3)·max(1, |θ_i|), where the rounding error u|f|/h and the error of the formula, of
-    order h², balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) + 4u·max|f|/h. A NaN fails.
-    Raises ValueError when grad or names do not match theta.
+    The step is h = u^(1/3)·max(1, |θ_i|), where the rounding error u|f|/h and the error of the
+    formula, of order h², balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) +
+    4u·max|f|/h. A NaN fails. Raises ValueError when grad or names do not match theta.
     """
     point = _float_copy(theta)
     analytic = np.array(grad, dtype=np.float64)
@@ -80,7 +82,7 @@ def check_gradient(
 
 
 def numeric_gradient(f: Callable[[np.ndarray], float], theta: np.ndarray) -> np.ndarray:
-    """Nudge each component of theta up and down and look at f: the central differences, of theta's shape."""
+    """Nudge each component up and down and look at f: central differences, of theta's shape."""
     point = _float_copy(theta)
     slopes = [_central_difference(f, point, i)[0] for i in range(point.size)]
     return np.array(slopes).reshape(point.shape)

@@ -24,12 +24,13 @@ def scaled_normal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray
 class MLP:
     """Layers z = a Wᵀ + b, a = σ(z), then a loss: chapter 3 as a class.
 
-    sizes: (n_0, ..., n_L). activation: one op for the hidden layers (the output is then the identity, for
-    losses take logits), or a sequence of L ops, one per layer. loss: an op from ``bpbook.ops``.
-    init: (rng, n_out, n_in) -> W; biases start at 0. rng: a Generator or a seed. dtype: float32 or float64.
+    sizes: (n_0, ..., n_L). activation: one op for the hidden layers (the output is then the
+    identity, for losses take logits), or a sequence of L ops, one per layer. loss: an op from
+    ``bpbook.ops``. init: (rng, n_out, n_in) -> W; biases start at 0. rng: a Generator or a seed.
+    dtype: float32 or float64.
 
-    ``theta`` holds every parameter; ``W[l]`` and ``b[l]`` (l = 0 for the first layer) are views into it.
-    Raises ValueError when sizes, activation or dtype do not make a net.
+    ``theta`` holds every parameter; ``W[l]`` and ``b[l]`` (l = 0 for the first layer) are views
+    into it. Raises ValueError when sizes, activation or dtype do not make a net.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class MLP:
 
     @property
     def theta(self) -> np.ndarray:
-        """Every parameter, in the order W1, b1, W2, b2, ... Assigning copies into the same memory."""
+        """Every parameter, in the order W1, b1, W2, b2, ...; assigning copies into its memory."""
         return self._theta
 
     @theta.setter
@@ -68,7 +69,7 @@ class MLP:
 
     @property
     def names(self) -> list[str]:
-        """A name for each component of theta: W1[0, 3] is ∂z⁽¹⁾'s first row, fourth input."""
+        """A name for each component of theta: W1[0, 3] leads from input 3 to unit 0 of layer 1."""
         places = [
             (f"{kind}{layer}", x.shape)
             for layer, pair in enumerate(zip(self.W, self.b, strict=True), 1)
@@ -77,7 +78,7 @@ class MLP:
         return [f"{name}{list(i)}" for name, shape in places for i in np.ndindex(*shape)]
 
     def views(self, flat: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The weight matrices (n_l, n_{l-1}) and the biases (n_l,) inside a flat vector, without a copy."""
+        """Weight matrices (n_l, n_{l-1}) and biases (n_l,) inside a flat vector, without a copy."""
         Ws, bs, start = [], [], 0
         for n_in, n_out in pairwise(self.sizes):
             middle, end = start + n_out * n_in, start + n_out * (n_in + 1)
@@ -87,7 +88,7 @@ class MLP:
         return Ws, bs
 
     def trace(self, X: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(z, a) of every layer for a batch X (m, n_0): what the forward pass computes on its way."""
+        """(z, a) of every layer for a batch X (m, n_0): all that the forward pass computes."""
         a, layers = self._inputs(X), []
         for W, b, activation in zip(self.W, self.b, self.activations, strict=True):
             z, _ = ops.affine(a, W, b)
@@ -116,9 +117,10 @@ class MLP:
         return loss, vjp()
 
     def op(self, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, Callable]:
-        """The whole net as one op, (loss, vjp) with vjp() = ∂L/∂theta, so that ``prove`` can take it.
+        """The whole net as one op, (loss, vjp) with vjp() = ∂L/∂theta; ``prove`` can take it.
 
-        The backward pass is affine's vjp written out, less the product for ∂L/∂X, which nobody reads.
+        The backward pass is affine's vjp written out, less the product for ∂L/∂X, which nobody
+        reads.
         """
         Ws, bs = self.views(theta)
         a, vjps = [X], []

@@ -1,8 +1,8 @@
 """Every derivative of the book, each beside its forward: ``out, vjp = op(...)``.
 
 ``vjp`` (vector-Jacobian product) takes the loss's gradient with respect to ``out`` and returns it
-with respect to the op's leading arguments, each of that argument's shape. What backpropagation has to
-remember is what the closure captures. The bodies use NumPy's functions only, never a branch on
+with respect to the op's leading arguments, each of that argument's shape. What backpropagation has
+to remember is what the closure captures. The bodies use NumPy's functions only, never a branch on
 data, so the same lines also run on arrays of symbols (:mod:`bpbook.proof`).
 """
 

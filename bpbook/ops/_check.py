@@ -1,4 +1,4 @@
-"""Early, named errors for the ops. Arrays of symbols (dtype object) pass: they stand for every value."""
+"""Early, named errors for the ops. Symbols (dtype object) pass: they stand for every value."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def one_hot(Y: np.ndarray) -> None:
 
 def between_0_and_1(name: str, x: np.ndarray) -> None:
     """Every entry is a probability."""
-    if x.dtype.kind == "O" or (np.real(x) >= 0).all() and (np.real(x) <= 1).all():
+    if x.dtype.kind == "O" or ((np.real(x) >= 0).all() and (np.real(x) <= 1).all()):
         return
     raise ValueError(
         f"{name} has shape {x.shape} and entries outside [0, 1] "

@@ -1,8 +1,9 @@
 """Losses: one number for a batch, the mean over its rows of each row's loss.
 
-The 1/m of the mean lives here and nowhere else. Each takes outputs and targets of shape (m, n) and returns
-(loss, vjp); ``vjp(dloss=1.0)`` is the gradient for the outputs, of shape (m, n). All raise ValueError when
-the shapes differ, a target is not finite, or a target does not have the form that the loss needs.
+The 1/m of the mean lives here and nowhere else. Each takes outputs and targets of shape (m, n) and
+returns (loss, vjp); ``vjp(dloss=1.0)`` is the gradient for the outputs, of shape (m, n). All raise
+ValueError when the shapes differ, a target is not finite, or a target does not have the form that
+the loss needs.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Failure:
-    """One entry of the vjp that is not the derivative: where, what the two are, and a point that shows it."""
+    """An entry of the vjp that is not the derivative, and a point that shows it."""
 
     entry: str
     given: sp.Expr
@@ -43,8 +43,9 @@ class Failure:
 class Proof:
     """The result of :func:`prove`; true in a condition when every entry is proved.
 
-    op: the op's name; shapes: of its array arguments; entries: how many entries of the vjp were compared;
-    failures: those that are not exactly the derivative; formulas: the vjp's first entry for each argument.
+    op: the op's name; shapes: of its array arguments; entries: how many entries of the vjp were
+    compared; failures: those that are not exactly the derivative; formulas: the vjp's first entry
+    for each argument.
     """
 
     op: str
@@ -84,13 +85,14 @@ class Proof:
 def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
     """Prove that the vjp of ``op`` is the derivative of its forward, exactly, in every entry.
 
-    op: any function that returns (out, vjp). arguments: one shape for each array argument, or a ready
-    :class:`Symbols` array; an argument annotated ``ops.OneHot`` gets rows that sum to 1. fixed: keyword
-    arguments passed on. The vjp returns one array, or a tuple for the leading arguments.
+    op: any function that returns (out, vjp). arguments: one shape for each array argument, or a
+    ready :class:`Symbols` array; an argument annotated ``ops.OneHot`` gets rows that sum to 1.
+    fixed: keyword arguments passed on. The vjp returns one array, or a tuple for the leading
+    arguments.
 
-    Where the op has a kink the proof is made on each side. A shift by ``max`` is a free symbol, and the output is
-    proved not to depend on it. Raises ValueError when the op does not return (out, vjp), or a gradient has
-    another shape than its argument.
+    Where the op has a kink the proof is made on each side. A shift by ``max`` is a free symbol, and
+    the output is proved not to depend on it. Raises ValueError when the op does not return (out,
+    vjp), or a gradient has another shape than its argument.
     """
     start = time.perf_counter()
     names, arrays = _arguments(op, arguments)
@@ -168,7 +170,7 @@ def _shifts(expr: sp.Expr, arrays: list[Symbols]) -> list[sp.Symbol]:
 
 
 def _shift_checks(out: Symbols, arrays: list[Symbols]):
-    """∂out/∂c, given as 0, for each shift c: if proved, out does not depend on what ``max`` returned."""
+    """∂out/∂c, given as 0, for each shift c: out must not depend on what ``max`` returned."""
     for index in np.ndindex(*out.shape):
         for i, c in enumerate(_shifts(out[index], arrays), 1):
             yield f"∂out{list(index) or ''}/∂(max {i})", (sp.S.Zero, sp.diff(out[index], c))

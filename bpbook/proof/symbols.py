@@ -11,8 +11,8 @@ import sympy as sp
 
 from bpbook.ops.elementwise import erf
 
-# A float in an op's code stands for the number that its author wrote: 0.01 is 1/100, and a double within one
-# rounding of π is π.
+# A float in an op's code stands for the number that its author wrote: 0.01 is 1/100, and a double
+# within one rounding of π is π.
 _CONSTANTS = (sp.pi, sp.E, sp.sqrt(2), sp.sqrt(sp.pi), sp.sqrt(2 * sp.pi), sp.log(2))
 
 
@@ -92,9 +92,10 @@ ELEMENTWISE: dict[np.ufunc, Callable] = {
 class Symbols(np.ndarray):
     """A NumPy array of dtype object whose entries are SymPy expressions.
 
-    Slicing, reshaping, ``@``, ``.sum`` and the functions in ``ELEMENTWISE`` act as on numbers and give a
-    formula in every entry. A comparison gives 1 or 0 by case. The reduction ``max`` gives a free symbol:
-    an op may use it as a shift that cancels, which :func:`bpbook.proof.prove` verifies.
+    Slicing, reshaping, ``@``, ``.sum`` and the functions in ``ELEMENTWISE`` act as on numbers and
+    give a formula in every entry. A comparison gives 1 or 0 by case. The reduction ``max`` gives a
+    free symbol: an op may use it as a shift that cancels, which :func:`bpbook.proof.prove`
+    verifies.
 
     Source: design of the book; NEP 13 describes ``__array_ufunc__``.
     """
@@ -166,7 +167,7 @@ def symbols(name: str, *shape: int) -> Symbols:
 
 
 def probabilities(name: str, m: int, K: int) -> Symbols:
-    """Symbols of shape (m, K) whose rows sum to 1: the last entry of a row is 1 minus the others."""
+    """Symbols (m, K) whose rows sum to 1: the last entry of a row is 1 minus the others."""
     free = symbols(name, m, K)
     free[:, -1] = [1 - row[:-1].sum()[()] if K > 1 else sp.Integer(1) for row in free]
     return free

@@ -15,7 +15,7 @@ Region = dict[sp.Expr, int]
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A region where the expression was not shown to be 0, and a point (if found) where it is not."""
+    """A region where the expression was not shown to be 0; a point, if found, where it is not."""
 
     region: Region
     point: dict[sp.Symbol, sp.Rational] | None
@@ -68,7 +68,7 @@ def is_zero(expr: sp.Expr) -> bool:
     """True when ``expr`` (without conditions) is shown to be 0 for all values of its symbols."""
     if sp.expand(expr) == 0:
         return True
-    # Over one denominator, with every hyperbolic function as exponentials, equal terms meet and cancel.
+    # Over one denominator, hyperbolic functions as exponentials, equal terms meet and cancel.
     rational = sp.together(sp.expand(expr.rewrite(sp.exp), power_exp=True))
     if sp.expand(sp.numer(rational)) == 0:
         return True
@@ -91,7 +91,7 @@ def counterexample(given: sp.Expr, true: sp.Expr) -> Counterexample | None:
 
 
 def _nonzero_point(expr: sp.Expr, region: Region, tries: int = 200) -> dict | None:
-    """A rational point inside the region where ``expr``, to 30 digits, is not 0; None if none is found."""
+    """A rational point of the region where ``expr``, to 30 digits, is not 0; None if not found."""
     rng = np.random.default_rng(0)
     free = sorted(expr.free_symbols.union(*(k.free_symbols for k in region)), key=str)
     found = 0
