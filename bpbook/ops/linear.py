@@ -17,8 +17,7 @@ def affine(a: np.ndarray, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, Cal
     Raises ValueError when the shapes do not fit.
     """
     _check.affine(a, W, b)
-    z = a @ W.T
-    z += b
+    z = a @ W.T + b
 
     def vjp(dz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return dz @ W, dz.T @ a, dz.sum(axis=0)

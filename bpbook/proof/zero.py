@@ -55,13 +55,16 @@ def _choose(expr: sp.Expr, kink: sp.Expr, sign: int) -> sp.Expr:
 
 
 def _possible(kink: sp.Expr, region: Region) -> bool:
-    """False only where the signs contradict each other for certain (one variable, linear kinks)."""
+    """False only where the signs contradict each other for certain (kinks in one variable)."""
     if (kink.is_positive and region[kink] < 0) or (kink.is_negative and region[kink] > 0):
         return False
     if len(region) == 1 or len(kink.free_symbols) != 1:
         return True
     about_x = [s * k > 0 for k, s in region.items() if k.free_symbols == kink.free_symbols]
-    return sp.And(*about_x).as_set() is not sp.S.EmptySet
+    try:
+        return sp.And(*about_x).as_set() is not sp.S.EmptySet
+    except NotImplementedError:  # SymPy cannot tell, so the region must be proved as well
+        return True
 
 
 def is_zero(expr: sp.Expr) -> bool:

@@ -1,0 +1,131 @@
+"""Every op against three oracles: SymPy, finite differences, the adjoint identity."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from bpbook import ops
+from bpbook.nets import numeric_gradient
+from bpbook.proof.catalog import CATALOG, prove_all
+
+RNG = np.random.default_rng(0)
+Z = RNG.normal(size=(3, 4))
+ONE_HOT = np.eye(4)[[2, 0, 3]]
+ELEMENTWISE = [getattr(ops, name) for name in ops.elementwise.__dict__ if name in ops.__all__]
+
+# (op of its differentiable arguments alone, those arguments)
+CASES = {
+    op.__name__: (op, (Z,)) for op in [*ELEMENTWISE, ops.softmax, ops.log_softmax, ops.logsumexp]
+}
+CASES |= {
+    "affine": (ops.affine, (Z, RNG.normal(size=(2, 4)), RNG.normal(size=2))),
+    "mse": (partial(ops.mse, Y=RNG.normal(size=Z.shape)), (Z,)),
+    "cross_entropy": (partial(ops.cross_entropy, Y=ONE_HOT), (ops.softmax(Z)[0],)),
+    "softmax_cross_entropy": (partial(ops.softmax_cross_entropy, Y=ONE_HOT), (Z,)),
+    "sigmoid_binary_cross_entropy": (
+        partial(ops.sigmoid_binary_cross_entropy, Y=RNG.integers(0, 2, Z.shape)),
+        (Z,),
+    ),
+}
+COMPLEX = (
+    "affine",
+    "identity",
+    "tanh",
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "mse",
+    "cross_entropy",
+)
+everywhere = pytest.mark.parametrize("name", CASES)
+
+
+def gradients(vjp, seed):
+    result = vjp(seed)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def seed_like(out):
+    return np.random.default_rng(1).normal(size=np.shape(out))
+
+
+def test_every_op_is_here_and_in_the_catalogue():
+    names = set(ops.__all__) - {"OneHot"}
+    assert set(CASES) == names
+    assert {op.__name__ for op, _ in CATALOG} == names
+
+
+@pytest.mark.parametrize("row", range(len(CATALOG)), ids=lambda i: CATALOG[i][0].__name__)
+def test_sympy_proves_the_vjp(row):
+    op, shapes = CATALOG[row]
+    [proof] = [p for p in prove_all([op.__name__]) if p.shapes == shapes]
+    assert proof, proof
+    assert proof.entries >= np.prod(shapes[0])
+
+
+@everywhere
+def test_vjp_equals_central_differences(name):
+    op, arguments = CASES[name]
+    out, vjp = op(*arguments)
+    u = seed_like(out)
+    for i, grad in enumerate(gradients(vjp, u)):
+
+        def f(x, i=i):
+            moved = [*arguments[:i], x, *arguments[i + 1 :]]
+            return (u * op(*moved)[0]).sum()
+
+        assert grad.shape == arguments[i].shape
+        np.testing.assert_allclose(grad, numeric_gradient(f, arguments[i]), rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_vjp_equals_complex_step(name):
+    """Im f(x + ih)/h has no difference to cancel, so it is exact to rounding."""
+    op, arguments = CASES[name]
+    out, vjp = op(*arguments)
+    u = seed_like(out)
+    for i, grad in enumerate(gradients(vjp, u)):
+        for index in np.ndindex(*grad.shape):
+            x = arguments[i].astype(complex)
+            x[index] += 1e-30j
+            moved = [*arguments[:i], x, *arguments[i + 1 :]]
+            slope = (u * op(*moved)[0]).sum().imag / 1e-30
+            assert grad[index] == pytest.approx(slope, rel=1e-13, abs=1e-14)
+
+
+@everywhere
+def test_adjoint_identity(name):
+    """⟨u, Jv⟩ = ⟨Jᵀu, v⟩, with Jv from differences along v of fourth order."""
+    op, arguments = CASES[name]
+    out, vjp = op(*arguments)
+    u, h = seed_like(out), 1e-3
+    v = [np.random.default_rng(2).normal(size=x.shape) / 10 for x in arguments]
+
+    def along(t):
+        return op(*(x + t * dx for x, dx in zip(arguments, v, strict=True)))[0]
+
+    jvp = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
+    right = sum((g * dx).sum() for g, dx in zip(gradients(vjp, u), v, strict=True))
+    assert (u * jvp).sum() == pytest.approx(right, rel=1e-9)
+
+
+@everywhere
+def test_float32_stays_float32(name):
+    op, arguments = CASES[name]
+    out, vjp = op(*(x.astype(np.float32) for x in arguments))
+    assert out.dtype == np.float32
+    for g in gradients(vjp, seed_like(out).astype(np.float32)):
+        assert g.dtype == np.float32
+
+
+@everywhere
+def test_inputs_are_left_alone(name):
+    op, arguments = CASES[name]
+    before = [x.copy() for x in arguments]
+    out, vjp = op(*arguments)
+    u = seed_like(out)
+    kept = u.copy()
+    vjp(u)
+    for x, y in zip([*arguments, u], [*before, kept], strict=True):
+        np.testing.assert_array_equal(x, y)

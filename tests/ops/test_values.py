@@ -1,0 +1,117 @@
+"""The ops' values: against exact ones, at the extremes, at kinks; and the errors for bad input."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bpbook import ops
+
+HUGE = np.array([[1e4, -1e4, 0.0]])
+ONE_HOT = np.eye(3)[[1]]
+
+
+def test_definitions_at_a_point():
+    z = np.array([-0.7, 0.3])
+    exact = {
+        ops.sigmoid: lambda x: 1 / (1 + math.exp(-x)),
+        ops.tanh: math.tanh,
+        ops.relu: lambda x: max(x, 0),
+        ops.leaky_relu: lambda x: x if x > 0 else 0.01 * x,
+        ops.elu: lambda x: x if x > 0 else math.expm1(x),
+        ops.softplus: lambda x: math.log1p(math.exp(x)),
+        ops.gelu: lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+        ops.silu: lambda x: x / (1 + math.exp(-x)),
+        ops.identity: lambda x: x,
+    }
+    for op, f in exact.items():
+        np.testing.assert_allclose(op(z)[0], [f(x) for x in z], rtol=1e-14, err_msg=op.__name__)
+
+
+def test_softmax_of_the_three_digits():
+    p, _ = ops.softmax(np.array([[2.0, 1.0, 0.1]]))
+    np.testing.assert_allclose(p.sum(), 1, rtol=1e-15)
+    np.testing.assert_allclose(p[0, 0] / p[0, 1], math.e, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("error")
+def test_logits_of_ten_thousand_are_finite_and_right(dtype):
+    z, Y = HUGE.astype(dtype), ONE_HOT.astype(dtype)
+    loss, vjp = ops.softmax_cross_entropy(z, Y)
+    assert loss == 2e4
+    np.testing.assert_array_equal(vjp(), [[1, -1, 0]])
+    loss, vjp = ops.sigmoid_binary_cross_entropy(z, Y)
+    assert loss == pytest.approx(2e4 + math.log(2), rel=1e-6)
+    np.testing.assert_array_equal(vjp(), [[1, -1, 0.5]])
+    np.testing.assert_array_equal(ops.log_softmax(z)[0], [[0, -2e4, -1e4]])
+    assert ops.logsumexp(z)[0] == [1e4]
+    for op in (ops.sigmoid, ops.tanh, ops.elu, ops.softplus, ops.gelu, ops.silu, ops.softmax):
+        out, vjp = op(z)
+        assert np.isfinite(out).all(), op.__name__
+        assert np.isfinite(vjp(np.ones_like(out))).all(), op.__name__
+
+
+def test_sigmoid_keeps_its_relative_precision_in_the_tail():
+    assert ops.sigmoid(np.array([-500.0]))[0] == pytest.approx(math.exp(-500), rel=1e-12)
+
+
+def test_cross_entropy_takes_zero_log_zero_as_zero():
+    P = np.array([[0.0, 1.0], [0.25, 0.75]])
+    loss, vjp = ops.cross_entropy(P, np.array([[0, 1], [1, 0]]))
+    assert loss == pytest.approx(math.log(4) / 2)
+    np.testing.assert_allclose(vjp(), [[0, -0.5], [-2, 0]])
+    assert ops.cross_entropy(P[:1], np.array([[1, 0]]))[0] == np.inf
+
+
+@pytest.mark.parametrize(("op", "left"), [(ops.relu, 0), (ops.leaky_relu, 0.01), (ops.elu, 1)])
+def test_derivative_at_the_kink_is_the_left_one(op, left):
+    _, vjp = op(np.zeros((1, 1)))
+    assert vjp(np.ones((1, 1))) == left
+
+
+def test_losses_are_means_over_rows_of_sums_over_outputs():
+    a, Y = np.array([[0.2, 0.7, 0.9]]), np.array([[0.0, 1.0, 1.0]])
+    assert ops.mse(a, Y)[0] == pytest.approx(0.07)
+    for op in (ops.mse, ops.sigmoid_binary_cross_entropy):
+        assert op(np.repeat(a, 5, axis=0), np.repeat(Y, 5, axis=0))[0] == pytest.approx(op(a, Y)[0])
+
+
+def test_integer_labels_do_not_promote_float32():
+    z = np.zeros((1, 3), np.float32)
+    loss, vjp = ops.softmax_cross_entropy(z, np.array([[0, 1, 0]]))
+    assert (loss.dtype, vjp().dtype) == (np.float32, np.float32)
+
+
+Z = np.zeros((2, 3))
+BAD = [
+    (
+        lambda: ops.affine(np.ones((2, 5)), np.ones((3, 4)), np.ones(3)),
+        ["W", "(3, 4)", "5 columns"],
+    ),
+    (lambda: ops.affine(np.ones((2, 4)), np.ones((3, 4)), np.ones(4)), ["b", "(4,)", "3 rows"]),
+    (lambda: ops.affine(np.ones(4), np.ones((3, 4)), np.ones(3)), ["a", "(4,)", "(m, n_in)"]),
+    (lambda: ops.relu(np.array([1, 2])), ["z", "int64", "astype(float)"]),
+    (lambda: ops.relu([1.0, 2.0]), ["z", "list", "np.array"]),
+    (lambda: ops.tanh(np.array(["a"])), ["z", "dtype"]),
+    (lambda: ops.softmax(np.ones((2, 0))), ["z", "(2, 0)"]),
+    (lambda: ops.mse(Z, np.zeros((3, 2))), ["Y", "(3, 2)", "(2, 3)"]),
+    (lambda: ops.mse(Z, np.full((2, 3), np.nan)), ["Y", "not finite", "row 0"]),
+    (lambda: ops.mse(Z, np.zeros((2, 3), complex)), ["Y", "complex"]),
+    (lambda: ops.mse(np.zeros((0, 3)), np.zeros((0, 3))), ["a", "(0, 3)", "empty"]),
+    (lambda: ops.softmax_cross_entropy(Z, np.array([0, 1])), ["Y", "(2,)", "(2, 3)", "np.eye"]),
+    (lambda: ops.softmax_cross_entropy(Z, np.full((2, 3), 1 / 3)), ["Y", "(2, 3)", "one-hot"]),
+    (lambda: ops.softmax_cross_entropy(Z, np.eye(3)[[0, 1]] * 2), ["Y", "row 0", "one-hot"]),
+    (lambda: ops.softmax_cross_entropy(Z, [[0, 1, 0]] * 2), ["Y", "list"]),
+    (lambda: ops.cross_entropy(Z + 2, np.eye(3)[[0, 1]]), ["P", "[0, 1]", "2.0"]),
+    (lambda: ops.sigmoid_binary_cross_entropy(Z, Z - 1), ["Y", "[0, 1]", "-1.0"]),
+]
+
+
+@pytest.mark.parametrize("row", range(len(BAD)))
+def test_bad_input_is_named(row):
+    call, words = BAD[row]
+    with pytest.raises(ValueError, match=".") as error:
+        call()
+    for word in words:
+        assert word in str(error.value)

@@ -1,0 +1,157 @@
+"""prove must accept the right derivative and catch every planted error."""
+
+import inspect
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from bpbook import ops
+from bpbook.nets import MLP
+from bpbook.proof import Symbols, probabilities, prove, symbols
+
+
+def planted(op, change):
+    """The op with its vjp's result changed."""
+
+    def wrong(*arguments):
+        out, vjp = op(*arguments)
+        return out, lambda u: change(vjp(u), *arguments)
+
+    wrong.__signature__ = inspect.signature(op)
+    return wrong
+
+
+SLIPS = {
+    "a wrong sign": (planted(ops.tanh, lambda dz, z: -dz), [(2, 2)]),
+    "a factor 1.0001": (planted(ops.softmax, lambda dz, z: 1.0001 * dz), [(2, 3)]),
+    "a factor 1 + 1e-12": (planted(ops.sigmoid, lambda dz, z: dz * (1 + 1e-12)), [(1, 2)]),
+    "a transpose of dW, all square": (
+        planted(ops.affine, lambda g, a, W, b: (g[0], g[1].T, g[2])),
+        [(2, 2), (2, 2), (2,)],
+    ),
+    "wrong above the kink": (planted(ops.relu, lambda dz, z: dz * (1 + (z > 0))), [(2, 2)]),
+    "wrong below the kink": (planted(ops.relu, lambda dz, z: dz + 0.1 * (z < 0)), [(2, 2)]),
+    "wrong slope below the kink": (
+        planted(ops.leaky_relu, lambda dz, z: np.where(z > 0, dz, dz * 2)),
+        [(2, 2)],
+    ),
+    "softmax entry by entry": (
+        lambda z: (ops.softmax(z)[0], lambda u: u * ops.softmax(z)[0] * (1 - ops.softmax(z)[0])),
+        [(1, 3)],
+    ),
+    "a forgotten mean": (planted(ops.mse, lambda da, a, Y: 2 * da), [(2, 2), (2, 2)]),
+    "one entry of many": (
+        planted(ops.tanh, lambda dz, z: dz * np.array([[1, 1], [1, 2]])),
+        [(2, 2)],
+    ),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_planted_errors_are_caught(slip):
+    op, shapes = SLIPS[slip]
+    proof = prove(op, *shapes)
+    assert not proof
+    assert proof.failures
+    assert "NOT PROVED" in str(proof)
+
+
+def test_a_square_weight_matrix_without_its_transpose():
+    def forgetful(a, W, b):
+        z, _ = ops.affine(a, W, b)
+        return z, lambda dz: (dz @ W.T, dz.T @ a, dz.sum(axis=0))
+
+    proof = prove(forgetful, (2, 2), (2, 2), (2,))
+    assert [f.entry for f in proof.failures] == [f"da[{i}, {j}]" for i in (0, 1) for j in (0, 1)]
+
+
+def test_only_the_wrong_side_of_a_kink_is_blamed():
+    op, shapes = SLIPS["wrong slope below the kink"]
+    for failure in prove(op, *shapes).failures:
+        assert set(failure.shown_by.region.values()) == {-1}
+        assert "< 0" in str(failure)
+
+
+def test_the_counterexample_is_one():
+    """The point that a failure names gives different numbers when the op runs there."""
+    op, _ = SLIPS["a factor 1.0001"]
+    failure = prove(op, (1, 2)).failures[0]
+    point = failure.shown_by.point
+    assert float(failure.given.xreplace(point)) != float(failure.true.xreplace(point))
+
+
+def test_a_max_that_matters_is_not_taken_for_a_shift():
+    def maximum(z):
+        c = z.max(axis=-1, keepdims=True)
+        return z + c, lambda u: u
+
+    assert not prove(maximum, (1, 2))
+
+
+def test_a_readers_own_op_and_keyword():
+    def scaled_square(x, scale=1.0):
+        return scale * x**2, lambda u: 2 * scale * x * u
+
+    assert prove(scaled_square, (3,), scale=0.1)
+    assert prove(scaled_square, (3,), scale=sp.Symbol("s"))
+    assert not prove(lambda x: (x**2, lambda u: x * u), (3,))
+
+
+def test_kinks_inside_kinks():
+    def hat(x):
+        inner = np.maximum(x, 0)
+        out = np.minimum(inner, 1)
+        return out, lambda u: u * (x > 0) * (inner < 1)
+
+    def wrong_hat(x):
+        return hat(x)[0], lambda u: u * (x > 0)
+
+    assert prove(hat, (2,))
+    [first, _] = prove(wrong_hat, (2,)).failures
+    assert first.shown_by.point[sp.Symbol("x_{1}", real=True)] > 1
+
+
+@pytest.mark.parametrize("activation", [ops.tanh, ops.relu])
+def test_the_whole_network_class_is_proved(activation):
+    net = MLP((2, 2, 2), activation)
+    proof = prove(net.op, net.theta.shape, (1, 2), probabilities("y", 1, 2))
+    assert proof
+    assert proof.entries >= net.theta.size
+
+
+def test_softmax_cross_entropy_needs_rows_that_sum_to_one():
+    assert prove(ops.softmax_cross_entropy, (2, 3), (2, 3))
+    assert not prove(ops.softmax_cross_entropy, (2, 3), symbols("y", 2, 3))
+
+
+def test_bad_calls_are_named():
+    with pytest.raises(ValueError, match="takes 1 arguments; got 2 shapes"):
+        prove(ops.tanh, (2,), (3,))
+    with pytest.raises(ValueError, match="wanted a shape"):
+        prove(ops.tanh, 3)
+    with pytest.raises(ValueError, match=r"wanted \(out, vjp\)"):
+        prove(lambda x: x, (2,))
+    with pytest.raises(ValueError, match=r"dx has shape \(3,\); x has shape \(2,\)"):
+        prove(lambda x: (x, lambda u: symbols("u", 3)), (2,))
+    with pytest.raises(ValueError, match="each length must be a whole number"):
+        symbols("x", 0)
+    with pytest.raises(TypeError, match=r"np\.arctan2 has no symbolic form"):
+        np.arctan2(symbols("x", 2), 1)
+
+
+def test_symbols_do_algebra_like_numbers():
+    x = symbols("x", 2, 2)
+    assert isinstance(x, Symbols)
+    one = {s: 1 for s in x.flat}
+    assert (x @ x.T).sum()[()].xreplace(one) == 8
+    assert (x + 0.1)[0, 0] - x[0, 0] == sp.Rational(1, 10)
+    assert (x * np.pi)[0, 0] / x[0, 0] == sp.pi
+    assert (np.where(x > 0, x, -x) - np.abs(x))[0, 0].xreplace(one) == 0
+    assert [row.sum()[()] for row in probabilities("p", 2, 3)] == [1, 1]
+
+
+def test_rich_repr_names_the_derivative_and_the_verdict():
+    latex = prove(ops.affine, (1, 1), (1, 1), (1,))._repr_latex_()
+    assert r"\frac{\partial L}{\partial W_{11}} &= a_{11} u_{11}" in latex
+    assert "proved" in latex
