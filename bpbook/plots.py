@@ -29,7 +29,7 @@ class Picture:
     def png(self) -> bytes:
         """The figure as PNG; the same bytes for the same figure."""
         buffer = io.BytesIO()
-        with mpl.rc_context(style.RC):
+        with style.book_style():
             self.figure.savefig(buffer, format="png", metadata={"Software": None})
         return buffer.getvalue()
 
@@ -75,14 +75,15 @@ def lines(
     for i, (name, (x, y)) in enumerate(curves.items()):
         if np.shape(x) != np.shape(y):
             raise ValueError(f"{name}: x has shape {np.shape(x)}, y has shape {np.shape(y)}")
-        marker = style.MARKERS[i % len(style.MARKERS)] if points else None
-        axes.plot(x, y, label=name, marker=marker, **style.line(i))
+        look = _look(i)
+        marker = look.marker if points else None
+        axes.plot(x, y, ls=look.linestyle, marker=marker, color=look.color, label=name)
     for name, x in (mark or {}).items():
         axes.axvline(x, color="0.35", lw=1, ls=":", label=name)
     axes.set_xscale("log" if "x" in log else "linear")
     axes.set_yscale("log" if "y" in log else "linear")
     if len(curves) + len(mark or ()) > 1:
-        axes.legend()
+        axes.legend(frameon=False)
     parts = [f"{k} ({np.size(y)} points, {extent(y)})" for k, (x, y) in curves.items()]
     return Picture(figure, f"{title}. Lines, {ylabel} against {xlabel}: {'; '.join(parts)}.")
 
@@ -101,13 +102,15 @@ def bars(
     width, places = 0.8 / len(groups), np.arange(len(labels))
     for i, (name, heights) in enumerate(groups.items()):
         x = places + (i - (len(groups) - 1) / 2) * width
-        axes.bar(x, heights, width, label=name, **style.bar(i))
+        look = _look(i)
+        paint = {"color": look.color, "hatch": look.hatch, "edgecolor": "white"}
+        axes.bar(x, heights, width, label=name, **paint)
     axes.set_xticks(places, labels)
     axes.axhline(0, color="0.2", lw=0.8)
     if log:
         axes.set_yscale("log")
     if len(groups) > 1:
-        axes.legend()
+        axes.legend(frameon=False)
     parts = [f"{k} {', '.join(number(v) for v in values)}" for k, values in groups.items()]
     return Picture(figure, f"{title}. Bars at {', '.join(labels)}: {'; '.join(parts)}.")
 
@@ -117,7 +120,7 @@ def images(
 ) -> Picture:
     """Grey images (n, height, width), each with its caption. Black is the largest value."""
     rows = -(-len(pictures) // columns)
-    with mpl.rc_context(style.RC):
+    with style.book_style():
         figure = Figure(figsize=(7, 0.35 + 1.05 * rows), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(title)
@@ -136,7 +139,7 @@ def heatmap(
     """A matrix as shades, symmetric about 0, with the numbers written in (digits=None: without)."""
     figure, axes = _figure(title, xlabel, ylabel)
     limit = float(np.abs(matrix).max()) or 1.0
-    shades = axes.imshow(matrix, cmap=style.DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    shades = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.grid(False)
     axes.set_xticks(range(matrix.shape[1]), range(1, matrix.shape[1] + 1))
     axes.set_yticks(range(matrix.shape[0]), range(1, matrix.shape[0] + 1))
@@ -160,20 +163,25 @@ def regions(
     u, v = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
     classes = predict(np.column_stack([u.ravel(), v.ravel()])).argmax(axis=1).reshape(u.shape)
     n = Y.shape[1]
-    colors = [style.COLORS[k % len(style.COLORS)] for k in range(n)]
+    colors = [_look(k).color for k in range(n)]
     axes.contourf(u, v, classes, levels=np.arange(n + 1) - 0.5, colors=colors, alpha=0.25)
     truth = Y.argmax(axis=1)
     for k in range(n):
-        marker = style.MARKERS[k % len(style.MARKERS)]
+        marker = _look(k).marker
         axes.plot(*X[truth == k].T, marker, color=colors[k], mec="0.2", mew=0.4, label=f"class {k}")
-    axes.legend()
+    axes.legend(frameon=False)
     right = int((predict(X).argmax(axis=1) == truth).sum())
     return Picture(figure, f"{title}. {len(X)} points of {n} classes, {right} on their own side.")
 
 
+def _look(i: int) -> style.Series:
+    return style.SERIES[i % len(style.SERIES)]
+
+
 def _figure(title: str, xlabel: str, ylabel: str) -> tuple[Figure, mpl.axes.Axes]:
-    with mpl.rc_context(style.RC):
+    with style.book_style():
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel=ylabel)
+        axes.grid(alpha=0.6)
     return figure, axes

@@ -1,54 +1,89 @@
-"""How figures look: the Okabe–Ito colours, ordered so that neighbours differ in grey as well."""
+"""The book's colours and Matplotlib settings, shared by its plots and its explorers.
+
+The colours are Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind
+readers can tell apart. Colour never stands alone: :data:`SERIES` pairs each one with a line style,
+a marker and a hatch, and its first four colours differ in luminance, so that a page printed in grey
+still reads.
+"""
 
 from __future__ import annotations
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, BLACK = COLORS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#000000",
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
+
+INK = "#222222"  # text and axes
+MUTED = "#595959"  # secondary text: contrast 7:1 on white
+GRID = "#D9D9D9"
+
+
+@dataclass(frozen=True)
+class Series:
+    """How one line, or one set of bars, looks: four marks of identity, of which colour is one."""
+
+    color: str
+    linestyle: str | tuple[int, tuple[float, ...]]
+    marker: str
+    hatch: str
+
+
+SERIES = (
+    Series(BLUE, "-", "o", ""),
+    Series(ORANGE, "--", "s", "//"),
+    Series(BLACK, ":", "^", "xx"),
+    Series(SKY, "-.", "D", "\\\\"),
+    Series(VERMILLION, (0, (5, 1, 1, 1, 1, 1)), "v", ".."),
+    Series(GREEN, (0, (8, 2)), "P", "||"),
+    Series(PURPLE, (0, (1, 1)), "X", "--"),
 )
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo")
-DIVERGING = "RdBu_r"
 
 RC = {
+    "figure.facecolor": "white",
     "figure.dpi": 100,
-    "savefig.dpi": 100,
-    "font.family": "DejaVu Sans",  # Matplotlib ships it, so pictures agree on every machine
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",  # comes with Matplotlib, so pictures are the same everywhere
     "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
+    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 6,
+    "hatch.linewidth": 0.8,
     "legend.frameon": False,
-    "hatch.linewidth": 0.6,
+    "legend.fontsize": 9,
 }
 
 
-def line(i: int) -> dict[str, object]:
-    """Colour and dashes of the i-th curve."""
-    return {
-        "color": COLORS[i % len(COLORS)],
-        "linestyle": DASHES[i % len(DASHES)],
-        "linewidth": 1.8,
-        "markersize": 5,
-    }
+@contextmanager
+def book_style() -> Iterator[None]:
+    """Matplotlib's defaults with the book's on top, then the reader's own settings again."""
+    import matplotlib.style
+    from cycler import cycler
 
-
-def bar(i: int) -> dict[str, object]:
-    """Colour and hatching of the i-th group of bars."""
-    return {
-        "color": COLORS[i % len(COLORS)],
-        "hatch": HATCHES[i % len(HATCHES)],
-        "edgecolor": "0.2",
-        "linewidth": 0.6,
-    }
+    lines = cycler(color=[s.color for s in SERIES], linestyle=[s.linestyle for s in SERIES])
+    with matplotlib.style.context({**RC, "axes.prop_cycle": lines}, after_reset=True):
+        yield

@@ -1,0 +1,80 @@
+"""Each exercise: the solution passes; the stub and a planted slip fail, and are told why."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from bpbook.exercises import check, exercises, hint, solution
+from bpbook.exercises.compare import difference
+
+ALL = [e for chapter in range(25) for e in exercises(chapter)]
+each = pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
+
+
+def test_part_one_has_at_least_25_exercises():
+    assert sum(int(e.id.split(".")[0]) <= 5 for e in ALL) >= 25
+    assert len({e.id for e in ALL}) == len(ALL)
+
+
+@each
+def test_solution_passes(exercise):
+    feedback = exercise.check(exercise.solution)
+    assert feedback, feedback
+
+
+@each
+def test_untouched_stub_fails(exercise):
+    feedback = exercise.check(lambda *arguments, **keywords: ...)
+    assert not feedback
+    assert "Nothing is returned yet" in feedback.message
+
+
+@each
+def test_slip_fails_and_says_what_is_wrong(exercise):
+    feedback = exercise.check(exercise.slip)
+    assert not feedback
+    assert "raised" not in feedback.message, "a slip should run, and be wrong"
+    assert len(feedback.message) > 20
+
+
+@each
+def test_it_has_hints_and_a_shown_solution(exercise, capsys):
+    assert exercise.hints
+    assert exercise.solution.__doc__
+    hint(exercise.id)
+    assert exercise.hints[0] in capsys.readouterr().out
+    solution(exercise.id)
+    assert capsys.readouterr().out.startswith("def ")
+
+
+def test_difference_names_the_usual_slips():
+    A = np.array([[1.0, 2.0], [3.0, 5.0]])
+    assert difference(A, A) is None
+    assert "not" not in (difference(A + 1e-13, A) or "")
+    assert "Nothing is returned yet" in difference(None, A)
+    assert "Nothing is returned yet" in difference(..., A)
+    assert "sign" in difference(-A, A)
+    assert "factor, 2" in difference(2 * A, A)
+    assert "Transposed" in difference(A.T, A)
+    assert "transpose would be right" in difference(A[:1].T, A[:1])
+    assert "shape (2,)" in difference(A[0], A)
+    assert "NaN" in difference(A * np.nan, A)
+    assert "3 of 4 entries are right" in difference(A + np.diag([0, 1]), A)
+    assert "wanted numbers" in difference("x", A)
+    assert "2 results" in difference(A, (A, A))
+    assert "Result 2 of 2" in difference((A, -A), (A, A))
+
+
+def test_difference_of_formulas():
+    x = sp.Symbol("x")
+    assert difference(sp.sin(x) ** 2, 1 - sp.cos(x) ** 2) is None
+    assert "not 0" in difference(x, 2 * x)
+    assert difference(sp.Matrix([x, 1]), sp.Matrix([x, 1])) is None
+    assert "not 0" in difference(sp.Matrix([x, 2]), sp.Matrix([x, 1]))
+
+
+def test_unknown_exercise_and_wrong_use():
+    with pytest.raises(ValueError, match=r"no exercise '4\.99'; chapter 4 has"):
+        check("4.99", lambda: 0)
+    assert "Pass the function itself" in ALL[0].check(3).message
+    assert "raised ZeroDivisionError" in ALL[0].check(lambda *a, **k: 1 / 0).message

@@ -1,0 +1,64 @@
+"""A picture says in words what it shows, and its PNG is the same each time."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from bpbook import plots, style
+
+X = np.linspace(0, 1, 11)
+
+
+def test_lines_describe_their_data():
+    picture = plots.lines({"square": (X, X**2)}, title="It bends", xlabel="x", ylabel="y")
+    assert repr(picture) == ("It bends. Lines, y against x: square (11 points, 0 to 1).")
+    data, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == data["text/plain"]
+    assert data["image/png"].startswith(b"\x89PNG")
+
+
+def test_the_description_changes_with_the_data():
+    def text(y):
+        return repr(plots.lines({"y": (X, y)}, title="t", xlabel="x", ylabel="y"))
+
+    assert text(X) != text(2 * X)
+    assert "1 not finite" in text(np.where(X > 0.95, np.inf, X))
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    def png():
+        return plots.heatmap(np.eye(3), title="t", xlabel="column", ylabel="row").png()
+
+    assert png() == png()
+
+
+def test_every_kind_draws():
+    Y = np.eye(2)[[0, 1, 0]]
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
+    pictures = [
+        plots.bars({"a": [1, 2], "b": [-1, 0]}, ["x", "y"], title="t", ylabel="y"),
+        plots.images(np.eye(8)[None], ["one"], title="t"),
+        plots.regions(lambda P: np.eye(2)[(P[:, 0] > 0.6).astype(int)], points, Y, title="t"),
+    ]
+    assert "a 1, 2; b -1, 0" in repr(pictures[0])
+    assert "1 grey images: one" in repr(pictures[1])
+    assert "3 on their own side" in repr(pictures[2])
+    for picture in pictures:
+        assert len(picture.png()) > 1000
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="y: x has shape"):
+        plots.lines({"y": (X, X[1:])}, title="t", xlabel="x", ylabel="y")
+
+
+def luminance(color):
+    rgb = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_neighbouring_colours_differ_in_grey():
+    greys = [luminance(s.color) for s in style.SERIES[:3]]
+    assert min(abs(a - b) for a, b in pairwise(greys)) > 0.1
