@@ -11,6 +11,9 @@ CATALOG: list[tuple[Callable, tuple[Shape, ...]]] = [
     (ops.affine, ((2, 3), (4, 3), (4,))),
     (ops.affine, ((3, 2), (2, 2), (2,))),  # a square W: a missing transpose has the right shape
     (ops.identity, ((2, 3),)),
+    (ops.square, ((2, 3),)),
+    (ops.sin, ((2, 3),)),
+    (ops.exp, ((2, 3),)),
     (ops.sigmoid, ((2, 3),)),
     (ops.tanh, ((2, 3),)),
     (ops.relu, ((2, 3),)),

@@ -50,6 +50,11 @@ def _maximum(x: sp.Expr, y: sp.Expr) -> sp.Expr:
     return sp.Piecewise((x, x > y), (y, True))
 
 
+def _where(holds: sp.Expr, x: sp.Expr, y: sp.Expr) -> sp.Expr:
+    """x where ``holds`` is 1 and y where it is 0; the other side may be infinite there."""
+    return (x if holds else y) if holds.is_number else holds * x + (1 - holds) * y
+
+
 ELEMENTWISE: dict[np.ufunc, Callable] = {
     np.add: lambda x, y: x + y,
     np.subtract: lambda x, y: x - y,
@@ -65,6 +70,11 @@ ELEMENTWISE: dict[np.ufunc, Callable] = {
     np.expm1: lambda x: sp.exp(x) - 1,
     np.log: sp.log,
     np.log1p: lambda x: sp.log(1 + x),
+    np.exp2: lambda x: 2**x,
+    np.log2: lambda x: sp.log(x) / sp.log(2),
+    np.log10: lambda x: sp.log(x) / sp.log(10),
+    np.hypot: lambda x, y: sp.sqrt(x**2 + y**2),
+    np.conjugate: lambda x: x,  # every symbol is real
     np.logaddexp: lambda x, y: sp.log(sp.exp(x) + sp.exp(y)),
     np.sqrt: sp.sqrt,
     np.sin: sp.sin,
@@ -85,6 +95,12 @@ ELEMENTWISE: dict[np.ufunc, Callable] = {
     np.equal: _indicator(sp.Eq),
     np.not_equal: _indicator(sp.Ne),
     np.logical_not: lambda x: 1 - x,
+    np.logical_and: lambda x, y: x * y,
+    np.logical_or: lambda x, y: x + y - x * y,
+    np.invert: lambda x: 1 - x,  # ~, & and | are for comparisons, which are 0 or 1
+    np.bitwise_and: lambda x, y: x * y,
+    np.bitwise_or: lambda x, y: x + y - x * y,
+    np.heaviside: lambda x, at_0: sp.Piecewise((1, x > 0), (0, x < 0), (at_0, True)),
     erf: sp.erf,
 }
 
@@ -93,11 +109,11 @@ class Symbols(np.ndarray):
     """A NumPy array of dtype object whose entries are SymPy expressions.
 
     Slicing, reshaping, ``@``, ``.sum`` and the functions in ``ELEMENTWISE`` act as on numbers and
-    give a formula in every entry. A comparison gives 1 or 0 by case. The reduction ``max`` gives a
+    give a formula in every entry. A comparison gives 1 or 0 by case. A reduction by ``max`` gives a
     free symbol: an op may use it as a shift that cancels, which :func:`bpbook.proof.prove`
-    verifies.
+    verifies. A single entry, ``x[0, 0]``, is a SymPy expression.
 
-    Source: design of the book; NEP 13 describes ``__array_ufunc__``.
+    ``__array_ufunc__`` and ``__array_function__`` are NumPy's NEP 13 and NEP 18.
     """
 
     __array_priority__ = 20
@@ -107,8 +123,11 @@ class Symbols(np.ndarray):
         return _map(exact, array)
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        if ufunc is np.maximum and method == "reduce":
+        if ufunc in (np.maximum, np.minimum) and method == "reduce":
             result = _free_shift(inputs[0], **kwargs)
+        elif ufunc.__name__ == "clip":  # a ufunc without a public name
+            x, low, high = inputs
+            result = np.minimum(np.maximum(x, low), high)
         elif method == "__call__" and ufunc in ELEMENTWISE:
             result = _map(ELEMENTWISE[ufunc], *inputs)
         elif ufunc is np.matmul or ufunc in ELEMENTWISE:
@@ -124,10 +143,10 @@ class Symbols(np.ndarray):
 
     def __array_function__(self, func, types, args, kwargs):
         if func is np.where and len(args) == 3:
-            return _map(
-                lambda c, x, y: c * x + (1 - c) * y if c not in (0, 1) else x if c else y, *args
-            )
-        return super().__array_function__(func, types, args, kwargs)
+            return _map(_where, *args)
+        result = super().__array_function__(func, types, args, kwargs)
+        # einsum, outer and others forget the class, and trace and vdot the array.
+        return np.asarray(result).view(Symbols) if _symbolic(result) else result
 
 
 def _map(function: Callable, *arrays: object) -> Symbols:
@@ -136,6 +155,10 @@ def _map(function: Callable, *arrays: object) -> Symbols:
     values = np.empty(broadcast.shape, dtype=object)
     values.reshape(-1)[:] = [function(*(exact(x) for x in entry)) for entry in broadcast]
     return values.view(Symbols)
+
+
+def _symbolic(x: object) -> bool:
+    return isinstance(x, sp.Basic) or (isinstance(x, np.ndarray) and x.dtype == object)
 
 
 def _into(out: tuple | None, result: Symbols) -> Symbols:

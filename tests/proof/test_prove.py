@@ -151,6 +151,35 @@ def test_symbols_do_algebra_like_numbers():
     assert [row.sum()[()] for row in probabilities("p", 2, 3)] == [1, 1]
 
 
+def test_ops_in_a_readers_own_style():
+    """Batch normalisation with mean and var, einsum, clip and masks made with &."""
+
+    def normalise(x):
+        scale = np.sqrt(x.var(axis=0) + 0.1)
+        h = (x - x.mean(axis=0)) / scale
+        return h, lambda u: (u - u.mean(axis=0) - h * (u * h).mean(axis=0)) / scale
+
+    def product(x, W):
+        z = np.tanh(np.einsum("ij,kj->ik", x, W))
+        return z, lambda u: ((u * (1 - z**2)) @ W, np.einsum("ik,ij->kj", u * (1 - z**2), x))
+
+    def hard_tanh(x):
+        return x.clip(-1, 1), lambda u: u * ((x > -1) & (x < 1))
+
+    assert prove(normalise, (2, 2))
+    assert prove(product, (1, 2), (2, 2))
+    assert prove(hard_tanh, (2,))
+    assert not prove(lambda x: (np.clip(x, -1, 1), lambda u: u * (x < 1)), (2,))
+
+
+def test_a_branch_on_data_is_refused():
+    def branches(x):
+        return (x, lambda u: u) if x[0] > 0 else (-x, lambda u: -u)
+
+    with pytest.raises(TypeError, match="truth value"):
+        prove(branches, (1,))
+
+
 def test_rich_repr_names_the_derivative_and_the_verdict():
     latex = prove(ops.affine, (1, 1), (1, 1), (1,))._repr_latex_()
     assert r"\frac{\partial L}{\partial W_{11}} &= a_{11} u_{11}" in latex
