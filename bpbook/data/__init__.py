@@ -1,0 +1,8 @@
+"""Data sets: real digits that ship with the book, toy sets in the plane, and MNIST on request."""
+
+from .dataset import Dataset, one_hot
+from .download import mnist
+from .optdigits import digits
+from .toy import blobs, moons, spirals
+
+__all__ = ["Dataset", "blobs", "digits", "mnist", "moons", "one_hot", "spirals"]

@@ -1,0 +1,85 @@
+"""Toy sets in the plane: every point, and the boundary that a network learns, can be drawn.
+
+All are seeded: the same arguments give the same points. `rng` is a seed or a NumPy Generator.
+Row i belongs to class i mod K, so the classes differ in size by at most one.
+"""
+
+import math
+
+import numpy as np
+
+from .dataset import TEST_EVERY, Dataset, split
+
+
+def moons(n: int = 500, noise: float = 0.1, rng: int | np.random.Generator = 0) -> Dataset:
+    """Draw two interleaved half circles of radius 1: X (m, 2), Y (m, 2).
+
+    `n` counts all points, training and test; `noise` is the standard deviation of the Gaussian
+    noise added to each coordinate.
+    """
+    rng, labels = _start(n, 2, noise, rng)
+    angle = math.pi * rng.random(n)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lower = np.array([1.0, 0.5]) - upper
+    return _finish(np.where(labels[:, None] == 0, upper, lower), labels, noise, rng)
+
+
+def spirals(
+    n: int = 500,
+    classes: int = 2,
+    turns: float = 1.0,
+    noise: float = 0.02,
+    rng: int | np.random.Generator = 0,
+) -> Dataset:
+    """Draw `classes` spiral arms that wind `turns` times round the origin: X (m, 2), Y (m, K).
+
+    Each arm runs from the centre to radius 1. `n` counts all points, training and test.
+    """
+    _positive("turns", turns)
+    rng, labels = _start(n, classes, noise, rng)
+    radius = np.sqrt(rng.random(n))  # an arm of radius r is about r² long: even spacing
+    angle = 2 * math.pi * (turns * radius + labels / classes)
+    X = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return _finish(X, labels, noise, rng)
+
+
+def blobs(
+    n: int = 500, classes: int = 3, noise: float = 0.3, rng: int | np.random.Generator = 0
+) -> Dataset:
+    """Draw one round Gaussian cloud per class: X (m, 2), Y (m, K).
+
+    The centres are spread evenly on the unit circle, and `noise` is the standard deviation of a
+    cloud. `n` counts all points, training and test.
+    """
+    rng, labels = _start(n, classes, noise, rng)
+    angle = 2 * math.pi * labels / classes
+    return _finish(np.stack([np.cos(angle), np.sin(angle)], axis=1), labels, noise, rng)
+
+
+def _start(n, classes, noise, rng) -> tuple[np.random.Generator, np.ndarray]:
+    """Check the arguments; return the generator and the labels 0, 1, ..., K-1, 0, 1, ..."""
+    _count("classes", classes, least=2)
+    _count("n", n, least=TEST_EVERY * classes)
+    if not _is_number(noise) or noise < 0:
+        raise ValueError(f"noise must be a finite number, 0 or more, got {noise!r}")
+    return np.random.default_rng(rng), np.arange(n) % classes
+
+
+def _finish(X, labels, noise, rng) -> Dataset:
+    return split(X + noise * rng.standard_normal(X.shape), labels, int(labels.max()) + 1)
+
+
+def _count(name: str, value: object, least: int) -> None:
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_integer or value < least:
+        raise ValueError(f"{name} must be an integer, {least} or more, got {value!r}")
+
+
+def _positive(name: str, value: object) -> None:
+    if not _is_number(value) or value <= 0:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    is_real = isinstance(value, int | float | np.integer | np.floating)
+    return is_real and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,8 @@
+"""Training: an optimizer, the loop that feeds it mini-batches, and what the loop records."""
+
+from .history import History
+from .loop import accuracy, fit
+from .monitors import first_non_finite
+from .optimizers import SGD
+
+__all__ = ["SGD", "History", "accuracy", "first_non_finite", "fit"]
