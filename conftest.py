@@ -1,0 +1,26 @@
+"""Settings for every test and every notebook kernel, made before NumPy is loaded."""
+
+import os
+import shutil
+import tempfile
+
+from hypothesis import settings
+
+# Two workers with two BLAS threads each on two cores slow each other down many times over.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # jupyter_core warns where it is unset
+
+# A parallel run is no place for hypothesis's time limit per example.
+settings.register_profile("bpbook", parent=settings(), deadline=None)
+settings.load_profile("bpbook")
+
+
+def pytest_configure(config):
+    """Give kernels an empty IPython profile: the user's startup files are not the book's."""
+    config.ipython_profile = tempfile.mkdtemp(prefix="bpbook-ipython-")
+    os.environ["IPYTHONDIR"] = config.ipython_profile
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.ipython_profile, ignore_errors=True)
