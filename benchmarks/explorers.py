@@ -1,0 +1,154 @@
+"""How soon an explorer answers: ``python benchmarks/explorers.py``.
+
+Kernel time is one step of simulate, draw and encode. Key to paint is measured in the page of a real
+JupyterLab in headless Chromium, from the key event to the first frame after the new picture is decoded.
+The bare round trip is the same for a slider whose value a Label shows. All take turns in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from nbformat import v4
+
+from bpbook.explorers import ALL, Explorer
+from bpbook.explorers.settings import Slider
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from browser import lab
+
+KERNEL_MEDIAN, PAINT_P95 = 30, 100  # milliseconds to reach
+
+BARE = """import ipywidgets
+knob, echo = ipywidgets.IntSlider(50, description="echo"), ipywidgets.HTML()
+def answer(change):
+    echo.value = f'<p role="status">{change["new"]}</p>'
+answer({"new": 50})
+knob.observe(answer, "value")
+ipywidgets.VBox([knob, echo])"""
+
+# Resolves with the milliseconds from the key event to the frame that shows the answer.
+WATCH = """target => {
+    window.answered = new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error("no answer within 5 s")), 5000);
+        let pressed;
+        document.addEventListener("keydown", e => { pressed = e.timeStamp; },
+                                  {capture: true, once: true});
+        const seen = new MutationObserver(async () => {
+            seen.disconnect();
+            if (target.decode) await target.decode();
+            requestAnimationFrame(() => {  // a message posted in a frame arrives after its paint
+                const painted = new MessageChannel();
+                painted.port1.onmessage = () => {
+                    clearTimeout(late);
+                    resolve(performance.now() - pressed);
+                };
+                painted.port2.postMessage(0);
+            });
+        });
+        seen.observe(target, {attributeFilter: ["src"], childList: true, subtree: true});
+    });
+}"""
+
+
+def kernel_times(kind: type[Explorer], steps: int) -> list[float]:
+    """Milliseconds of each step, a slider going up and down by one from the default settings."""
+    explorer = kind()
+    name, setting = next((n, s) for n, s in kind.settings.items() if isinstance(s, Slider))
+    start = explorer.values[name]
+    sign = 1 if start < setting.max else -1
+    explorer.png()
+    times = []
+    for step in range(steps):
+        begin = time.perf_counter()
+        explorer.update(**{name: start + sign * setting.step * (1 - step % 2)})
+        explorer.png()
+        explorer.summary()
+        times.append(1000 * (time.perf_counter() - begin))
+    return times
+
+
+def paint_times(presses: int) -> dict[str, list[float]]:
+    """Milliseconds from key press to paint: the bare round trip and every explorer, in turn."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        _write_notebook(Path(folder))
+        with lab.jupyterlab(Path(folder)) as url, lab.browser() as browser:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            page.set_default_timeout(60_000)
+            lab.open_notebook(page, url, "all.ipynb")
+            if errors := lab.run_all(page):
+                raise RuntimeError("\n".join(errors))
+            return _take_turns(page, presses)
+
+
+def _write_notebook(folder: Path) -> None:
+    (folder / "notebooks").mkdir()
+    shows = [f"import bpbook.explorers\nbpbook.explorers.{kind.__name__}()" for kind in ALL]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [v4.new_code_cell(source) for source in (BARE, *shows)]
+    notebook = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "notebooks" / "all.ipynb")
+
+
+def _take_turns(page, presses: int) -> dict[str, list[float]]:
+    names = ["bare round trip", *(kind.__name__ for kind in ALL)]
+    times: dict[str, list[float]] = {name: [] for name in names}
+    pause, warm = random.Random(0), 5
+    for _ in range(4):  # turns, so that a busy moment of the machine meets all of them
+        for place, name in enumerate(names):
+            found = _presses(page, place, warm + presses // 4, pause)
+            times[name] += found[warm:]
+    return times
+
+
+def _presses(page, place: int, count: int, pause: random.Random) -> list[float]:
+    panel = page.locator(".jp-OutputArea-output .widget-vbox", has=page.get_by_role("status"))
+    shown = panel.nth(place)
+    shown.scroll_into_view_if_needed()
+    pictures = shown.locator("img.widget-image")
+    target = pictures.first if pictures.count() else shown.locator(".widget-html-content").first
+    shown.get_by_role("slider").first.focus()
+    times = []
+    for key in itertools.islice(itertools.cycle(("ArrowRight", "ArrowLeft")), count):
+        target.evaluate(WATCH)
+        page.keyboard.press(key)
+        times.append(page.evaluate("window.answered"))
+        page.wait_for_timeout(pause.uniform(20, 80))  # a steady beat would lock on to the frames
+    return times
+
+
+def report(
+    title: str, times: dict[str, list[float]], q: float, limit: float, bare: str = ""
+) -> None:
+    print(f"{title:<32}{'median':>9}{'p95':>9}   ms")
+    for name, found in times.items():
+        median, p95 = np.percentile(found, [50, 95])
+        reached = np.percentile(found, q) <= limit
+        verdict = "" if name == bare else f"   {'reached' if reached else 'MISSED'}"
+        print(f"  {name:<30}{median:9.1f}{p95:9.1f}{verdict}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=200, help="steps of kernel time (200)")
+    parser.add_argument("--presses", type=int, default=100, help="key presses (100)")
+    options = parser.parse_args()
+    kernel = {kind.__name__: kernel_times(kind, options.steps) for kind in ALL}
+    report(f"kernel step, median <= {KERNEL_MEDIAN}", kernel, 50, KERNEL_MEDIAN)
+    if reason := lab.missing():
+        print(f"key to paint: not measured, {reason}")
+        return
+    bare = "bare round trip"
+    report(f"key to paint, p95 <= {PAINT_P95}", paint_times(options.presses), 95, PAINT_P95, bare)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""Pictures that answer the hand: ``SoftmaxCrossEntropy(temperature=2)`` in a cell shows one.
+
+Settings are keywords, ``explorer.depth = 40`` drives one from code, and ``explorer.summary()`` says
+what the picture shows.
+"""
+
+from bpbook.explorers.base import Explorer
+from bpbook.explorers.chain_rule import ChainRule
+from bpbook.explorers.gradient_cost import GradientCost
+from bpbook.explorers.softmax_cross_entropy import SoftmaxCrossEntropy
+
+#: Every explorer, in the order of the chapters; the tests and the latency benchmark go through it.
+ALL: tuple[type[Explorer], ...] = (ChainRule, SoftmaxCrossEntropy, GradientCost)
+
+__all__ = ["ALL", "ChainRule", "Explorer", "GradientCost", "SoftmaxCrossEntropy"]

@@ -1,0 +1,190 @@
+"""The base of every explorer: it wires simulate, draw and the controls, once.
+
+A subclass declares its settings as descriptors and writes four methods::
+
+    class Decay(Explorer):
+        title = "Decay"
+        rate = Slider(0.5, min=0.1, max=2.0, step=0.1)
+
+        @staticmethod
+        def simulate(rate): ...           # pure NumPy -> a small frozen dataclass
+        @staticmethod
+        def describe(data): ...           # -> one sentence
+        def build(self, figure): ...      # make every artist; animated=True for those that move
+        def draw(self, data): ...         # move them
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from functools import cached_property
+from typing import Any, ClassVar
+
+import ipywidgets
+import traitlets
+from matplotlib.figure import Figure
+
+from bpbook.explorers.screen import Screen
+from bpbook.explorers.settings import Setting
+
+# JupyterLab delivers slider moves on a thread of their own (a subshell of ipykernel 7), while a
+# cell may set explorer.depth on the main one; and Matplotlib's fonts are not safe on two threads.
+# So one lock for all explorers.
+_LOCK = threading.RLock()
+
+
+class _NamedImage(ipywidgets.Image):
+    """An image with an accessible name.
+
+    ipywidgets has no alt text; screen readers fall back to the tooltip, and the page's code for
+    tooltips fails on a widget that has no description.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
+
+
+class Explorer:
+    """A picture that answers its controls. Keywords are the settings that it starts with.
+
+    Attributes that name a setting read and drive it: ``explorer.depth = 40``. ``repr(explorer)``
+    is the line of code that makes this state again. Raises TypeError for an unknown setting, and
+    ValueError for a value that a setting does not offer.
+    """
+
+    title: ClassVar[str] = ""
+    size: ClassVar[tuple[float, float]] = (7.2, 3.6)  # inches of 100 CSS pixels
+    settings: ClassVar[dict[str, Setting]] = {}
+
+    def __init_subclass__(cls) -> None:
+        own = {name: s for name, s in vars(cls).items() if isinstance(s, Setting)}
+        cls.settings = {**cls.settings, **own}
+
+    def __init__(self, **settings: Any) -> None:
+        defaults = {name: setting.default for name, setting in self.settings.items()}
+        self.values = {**defaults, **self._checked(settings)}
+        self._start = dict(self.values)
+        self._controls: dict[str, ipywidgets.DOMWidget] = {}
+        self._data: Any = None
+
+    # What a subclass writes.
+
+    @staticmethod
+    def simulate(**settings: Any) -> Any:
+        """Compute what the picture shows; pure, and total over every setting on offer."""
+        raise NotImplementedError
+
+    @staticmethod
+    def describe(data: Any) -> str:
+        """Say in one sentence what the picture shows, rounded so that all machines agree."""
+        raise NotImplementedError
+
+    def build(self, figure: Figure) -> None:
+        """Make the artists, once; those that move with ``animated=True``."""
+        raise NotImplementedError
+
+    def draw(self, data: Any) -> None:
+        """Move the artists to where ``data`` says."""
+        raise NotImplementedError
+
+    # What a reader uses.
+
+    @property
+    def data(self) -> Any:
+        """What :meth:`simulate` gives for the present settings."""
+        with _LOCK:
+            if self._data is None:
+                self._data = self.simulate(**self.values)
+            return self._data
+
+    def summary(self) -> str:
+        """One sentence that says what the picture shows."""
+        return self.describe(self.data)
+
+    def update(self, **settings: Any) -> None:
+        """Change several settings and draw once. Raises as the constructor does."""
+        checked = self._checked(settings)
+        with _LOCK:
+            if all(self.values[name] == value for name, value in checked.items()):
+                return
+            self.values = {**self.values, **checked}
+            self._data = None
+            self._refresh()
+
+    def reset(self) -> None:
+        """Go back to the settings that it was made with."""
+        self.update(**self._start)
+
+    def png(self) -> bytes:
+        """The picture."""
+        with _LOCK:
+            screen = self._screen  # made first: its build makes the artists that draw moves
+            self.draw(self.data)
+            return screen.png()
+
+    def __repr__(self) -> str:
+        keywords = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"{type(self).__name__}({keywords})"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live widget, and for a page without a kernel the picture and the sentence."""
+        view = self.widget._repr_mimebundle_() or {}
+        bundle = {**view, "image/png": self.png(), "text/plain": self.summary()}
+        size = {"width": self._screen.width, "height": self._screen.height}
+        return bundle, {"image/png": {"alt": self.summary(), **size}}
+
+    # How it is wired.
+
+    def _checked(self, settings: dict[str, Any]) -> dict[str, Any]:
+        for name in settings:
+            if name not in self.settings:
+                known = ", ".join(self.settings)
+                raise TypeError(f"{type(self).__name__} has no setting {name!r}; it has {known}")
+        return {name: self.settings[name].check(value) for name, value in settings.items()}
+
+    @cached_property
+    def _screen(self) -> Screen:
+        return Screen(self.build, self.size)
+
+    @cached_property
+    def widget(self) -> ipywidgets.VBox:
+        """Controls, picture and sentence, made when the explorer is first shown."""
+        with _LOCK:
+            self._controls = {name: self._control(name) for name in self.settings}
+            reset = ipywidgets.Button(description="Reset", icon="undo")
+            reset.on_click(lambda _: self.reset())
+            wrap = ipywidgets.Layout(flex_flow="row wrap", max_width=f"{self._screen.width}px")
+            controls = ipywidgets.Box([*self._controls.values(), reset], layout=wrap)
+            return ipywidgets.VBox([controls, self._picture, self._sentence])
+
+    def _control(self, name: str) -> ipywidgets.DOMWidget:
+        control = self.settings[name].control(self.values[name])
+        control.observe(lambda change: self.update(**{name: change["new"]}), names="value")
+        return control
+
+    @cached_property
+    def _picture(self) -> ipywidgets.Image:
+        layout = ipywidgets.Layout(width=f"{self._screen.width}px", max_width="100%", height="auto")
+        return _NamedImage(value=self.png(), format="png", layout=layout, tooltip=self.title)
+
+    @cached_property
+    def _sentence(self) -> ipywidgets.HTML:
+        layout = ipywidgets.Layout(max_width=f"{self._screen.width}px")
+        return ipywidgets.HTML(value=self._spoken(), layout=layout)
+
+    def _spoken(self) -> str:
+        text = html.escape(self.summary())
+        return f'<p role="status" aria-live="polite" aria-atomic="true">{text}</p>'
+
+    def _refresh(self) -> None:
+        """Send the new state to the page; nothing to do while the explorer is not shown.
+
+        Stale moves of a fast drag never arrive here: the page keeps one message per control under
+        way, merges what follows into one pending state, and sends that when the kernel is idle.
+        """
+        if not self._controls:
+            return
+        for name, control in self._controls.items():
+            control.value = self.values[name]  # its observer finds nothing new, so this ends here
+        self._picture.value = self.png()
+        self._sentence.value = self._spoken()

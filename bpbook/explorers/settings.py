@@ -1,0 +1,138 @@
+"""The settings of an explorer, declared in its class: ``depth = Slider(10, min=2, max=60)``.
+
+A setting is a descriptor. It checks a value, stores it in its explorer, and makes the control that
+the hand moves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import ipywidgets
+
+_STYLE = {"description_width": "11em"}
+# Two in a row are as wide as a picture.
+_LAYOUT = {"width": "27em", "max_width": "100%", "flex": "0 0 auto"}
+
+
+class Setting:
+    """One named value of an explorer, with its default, its label, and what it accepts."""
+
+    wanted = "a value"
+    name = ""
+
+    def __init__(self, default: Any, label: str | None = None) -> None:
+        self.default, self._label = default, label
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.default = self.check(self.default)
+
+    def __get__(self, explorer: Any, owner: type | None = None) -> Any:
+        return self if explorer is None else explorer.values[self.name]
+
+    def __set__(self, explorer: Any, value: Any) -> None:
+        explorer.update(**{self.name: value})
+
+    @property
+    def label(self) -> str:
+        return self._label or self.name.replace("_", " ")
+
+    def check(self, value: Any) -> Any:
+        """The value as it is stored; ValueError that names the setting if it does not fit."""
+        raise NotImplementedError
+
+    def extremes(self) -> list[Any]:
+        """Values at the ends of what it offers, for the tests."""
+        raise NotImplementedError
+
+    def control(self, value: Any) -> ipywidgets.DOMWidget:
+        """The widget that shows and changes the value."""
+        raise NotImplementedError
+
+    def _refuse(self, value: Any) -> ValueError:
+        return ValueError(f"{self.name} = {value!r}; wanted {self.wanted}")
+
+    def _look(self, **more: Any) -> dict[str, Any]:
+        layout = ipywidgets.Layout(**_LAYOUT)
+        return {"description": self.label, "style": _STYLE, "layout": layout, **more}
+
+
+class Slider(Setting):
+    """A number from min to max; whole when the default, the limits and the step all are."""
+
+    def __init__(
+        self, default: float, *, min: float, max: float, step: float = 1, label: str | None = None
+    ) -> None:
+        super().__init__(default, label)
+        self.min, self.max, self.step = min, max, step
+        self.whole = all(isinstance(v, Integral) for v in (default, min, max, step))
+        self.wanted = f"a {'whole ' if self.whole else ''}number from {min} to {max}"
+
+    def check(self, value: Any) -> float:
+        kind = Integral if self.whole else Real
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise self._refuse(value)
+        if not (math.isfinite(value) and self.min <= value <= self.max):
+            raise self._refuse(value)
+        # A float slider sends 0.30000000000000004 for 0.3; twelve digits keep the repr short.
+        return int(value) if self.whole else float(f"{float(value):.12g}")
+
+    def extremes(self) -> list[float]:
+        return [self.min, self.max]
+
+    def control(self, value: float) -> ipywidgets.DOMWidget:
+        limits = {"min": self.min, "max": self.max, "step": self.step}
+        make = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
+        return make(value=value, **limits, **self._look(continuous_update=True))
+
+
+class Choice(Setting):
+    """One of a few values, in a drop-down list."""
+
+    def __init__(self, default: Any, options: Sequence[Any], label: str | None = None) -> None:
+        super().__init__(default, label)
+        self.options = tuple(options)
+        self.wanted = f"one of {', '.join(map(repr, self.options))}"
+
+    def check(self, value: Any) -> Any:
+        for option in self.options:
+            if type(value) is not bool and value == option:
+                return option
+        raise self._refuse(value)
+
+    def extremes(self) -> list[Any]:
+        return list(self.options)
+
+    def control(self, value: Any) -> ipywidgets.DOMWidget:
+        return ipywidgets.Dropdown(value=value, options=self.options, **self._look())
+
+
+class Stops(Choice):
+    """A slider over listed values, for a range that is not even: 0, 1, 10, 100."""
+
+    def control(self, value: Any) -> ipywidgets.DOMWidget:
+        options = [(f"{option:g}", option) for option in self.options]
+        return ipywidgets.SelectionSlider(
+            value=value, options=options, **self._look(continuous_update=True)
+        )
+
+
+class Toggle(Setting):
+    """Yes or no, a check box."""
+
+    wanted = "True or False"
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self._refuse(value)
+        return value
+
+    def extremes(self) -> list[bool]:
+        return [False, True]
+
+    def control(self, value: bool) -> ipywidgets.DOMWidget:
+        return ipywidgets.Checkbox(value=value, **self._look(indent=False))

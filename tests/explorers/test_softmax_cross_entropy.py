@@ -1,0 +1,70 @@
+"""SoftmaxCrossEntropy: what it draws is the mathematics, and what overflows is what overflows."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpbook.explorers import SoftmaxCrossEntropy
+from bpbook.explorers.softmax_cross_entropy import CLASSES, LIMITS, unshifted_softmax
+
+score = st.floats(-10, 10)
+simulate = SoftmaxCrossEntropy.simulate
+
+
+def start(**changes):
+    return {**SoftmaxCrossEntropy().values, **changes}
+
+
+@settings(deadline=None, derandomize=True)
+@given(score, score, score, st.sampled_from(CLASSES), st.sampled_from([0.5, 1, 2, 5, 10]))
+def test_the_push_is_the_slope_of_the_loss(three, five, eight, true_class, temperature):
+    """p − y at each logit, against a central difference of the loss (E1.3.2-p)."""
+    scores = {"three": three, "five": five, "eight": eight}
+    at = start(**scores, true_class=true_class, temperature=temperature)
+    h = 1e-4
+    for k, name in enumerate(CLASSES):
+        up = simulate(**{**at, name: scores[name] + h * temperature}).loss
+        down = simulate(**{**at, name: scores[name] - h * temperature}).loss
+        assert simulate(**at).push[k] == pytest.approx((up - down) / (2 * h), abs=1e-6)
+
+
+def test_bars_have_the_heights_of_the_data():
+    explorer = SoftmaxCrossEntropy()
+    explorer.png()
+    assert [bar.get_height() for bar in explorer._shares] == pytest.approx(
+        [0.659, 0.242, 0.099], abs=5e-4
+    )
+    assert [bar.get_height() for bar in explorer._pushes] == pytest.approx(
+        [0.659, -0.758, 0.099], abs=5e-4
+    )
+    assert [label.get_text() for label in explorer._push_labels] == ["0.659", "−0.758", "0.099"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "single", "double"),
+    [(0, True, True), (85, True, True), (88, False, True), (705, False, True), (710, False, False)],
+)
+def test_where_the_exponential_stops_fitting(offset, single, double):
+    data = simulate(**start(offset=offset))
+    with np.errstate(over="ignore"):
+        fits = [bool(np.isfinite(np.exp(data.z.astype(t))).all()) for t in (np.float32, np.float64)]
+    assert [data.power <= limit for limit in LIMITS] == fits == [single, double]
+    assert [bool(np.isfinite(p).all()) for p in data.unshifted] == fits
+
+
+@pytest.mark.parametrize("offset", [10, 1000, 10000])
+def test_an_offset_changes_neither_p_nor_the_loss(offset):
+    still, moved = simulate(**start()), simulate(**start(offset=offset))
+    assert moved.p == pytest.approx(still.p, rel=1e-9)
+    assert moved.loss == pytest.approx(still.loss, rel=1e-9)
+
+
+def test_one_overflowing_score_gives_nan_there_and_zero_elsewhere():
+    assert np.array_equal(unshifted_softmax(np.array([800.0, 1.0, 0.0])), [np.nan, 0, 0], True)
+
+
+def test_the_sentence_says_nan_where_the_unshifted_form_does():
+    assert "float32 gives (nan, nan, nan) and float64 gives (0.659, 0.242, 0.099)" in (
+        SoftmaxCrossEntropy(offset=100).summary()
+    )
