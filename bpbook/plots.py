@@ -8,7 +8,7 @@ says the same.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -21,10 +21,15 @@ from bpbook import style
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and its description; Jupyter shows the PNG, with the description as alt text."""
+    """A figure and its description; Jupyter shows the PNG, with the description as alt text.
+
+    measured: it shows timings, which differ at each run; its description does not. A refresh of the
+    chapter keeps the stored PNG as long as the words stay the same.
+    """
 
     figure: Figure
     description: str
+    measured: bool = False
 
     def png(self) -> bytes:
         """The figure as PNG; the same bytes for the same figure."""
@@ -38,7 +43,8 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         data = {"image/png": self.png(), "text/plain": self.description}
-        return data, {"image/png": {"alt": self.description}}
+        extra = {"measured": True} if self.measured else {}
+        return data, {"image/png": {"alt": self.description, **extra}}
 
 
 def number(x: float) -> str:
@@ -64,20 +70,25 @@ def lines(
     xlabel: str,
     ylabel: str,
     log: str = "",
-    points: bool = False,
+    points: bool | Collection[str] = False,
     mark: Mapping[str, float] | None = None,
+    measured: str | None = None,
 ) -> Picture:
-    """Curves by name, each (x, y). log: any of "x", "y", "xy". points: markers at the data.
+    """Curves by name, each (x, y). log: any of "x", "y", "xy".
 
-    mark: vertical lines by name. Raises ValueError when an x and y differ in length.
+    points: markers at the data; or the names of the curves that are markers alone, with no line.
+    mark: vertical lines by name. measured: for timings, what the description says of the curves in
+    place of their numbers. Raises ValueError when an x and y differ in length.
     """
     figure, axes = _figure(title, xlabel, ylabel)
     for i, (name, (x, y)) in enumerate(curves.items()):
         if np.shape(x) != np.shape(y):
             raise ValueError(f"{name}: x has shape {np.shape(x)}, y has shape {np.shape(y)}")
         look = _look(i)
-        marker = look.marker if points else None
-        axes.plot(x, y, ls=look.linestyle, marker=marker, color=look.color, label=name)
+        alone = not isinstance(points, bool) and name in points
+        marker = look.marker if alone or points is True else None
+        line = "" if alone else look.linestyle
+        axes.plot(x, y, ls=line, marker=marker, color=look.color, label=name)
     for name, x in (mark or {}).items():
         axes.axvline(x, color="0.35", lw=1, ls=":", label=name)
     axes.set_xscale("log" if "x" in log else "linear")
@@ -85,7 +96,8 @@ def lines(
     if len(curves) + len(mark or ()) > 1:
         axes.legend(frameon=False)
     parts = [f"{k} ({np.size(y)} points, {extent(y)})" for k, (x, y) in curves.items()]
-    return Picture(figure, f"{title}. Lines, {ylabel} against {xlabel}: {'; '.join(parts)}.")
+    said = f"Lines, {ylabel} against {xlabel}: {measured or '; '.join(parts)}."
+    return Picture(figure, f"{title}. {said}", measured is not None)
 
 
 def bars(

@@ -72,7 +72,6 @@ RC = {
     "ytick.labelsize": 9,
     "lines.linewidth": 2.0,
     "lines.markersize": 6,
-    "hatch.linewidth": 0.8,
     "legend.frameon": False,
     "legend.fontsize": 9,
 }

@@ -8,13 +8,16 @@ data, so the same lines also run on arrays of symbols (:mod:`bpbook.proof`).
 
 from bpbook.ops.elementwise import (
     elu,
+    exp,
     gelu,
     identity,
     leaky_relu,
     relu,
     sigmoid,
     silu,
+    sin,
     softplus,
+    square,
     tanh,
 )
 from bpbook.ops.linear import affine
@@ -32,6 +35,7 @@ __all__ = [
     "affine",
     "cross_entropy",
     "elu",
+    "exp",
     "gelu",
     "identity",
     "leaky_relu",
@@ -42,8 +46,10 @@ __all__ = [
     "sigmoid",
     "sigmoid_binary_cross_entropy",
     "silu",
+    "sin",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "square",
     "tanh",
 ]

@@ -1,4 +1,6 @@
-"""Activations: each acts on every entry alone, so its Jacobian is diagonal and its vjp a product.
+"""Functions of each entry alone, so that the Jacobian is diagonal and the vjp a product.
+
+The activations, and ``sin``, ``exp`` and ``square`` for chains (chapter 1).
 
 All take z of any shape and return a of z's shape and dtype; vjp takes da, of that shape, to dz.
 All raise ValueError when z is not an array of floats. At a kink the derivative is the left one:
@@ -30,6 +32,25 @@ def identity(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = z, the activation of a regression's output."""
     _check.floating("z", z)
     return z, lambda da: da
+
+
+def square(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
+    """a = z², with derivative 2z."""
+    _check.floating("z", z)
+    return z * z, lambda da: da * (2 * z)
+
+
+def sin(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
+    """a = sin z, with derivative cos z."""
+    _check.floating("z", z)
+    return np.sin(z), lambda da: da * np.cos(z)
+
+
+def exp(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
+    """a = eᶻ, which is its own derivative."""
+    _check.floating("z", z)
+    a = np.exp(z)
+    return a, lambda da: da * a
 
 
 def sigmoid(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
