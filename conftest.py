@@ -11,8 +11,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # jupyter_core warns where it is unset
 
-# A parallel run is no place for hypothesis's time limit per example.
-settings.register_profile("bpbook", parent=settings(), deadline=None)
+# A parallel run is no place for hypothesis's time limit per example; and the same examples at each
+# run, so that a red test is red for its author too.
+settings.register_profile("bpbook", parent=settings(), deadline=None, derandomize=True)
 settings.load_profile("bpbook")
 
 

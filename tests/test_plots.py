@@ -26,6 +26,20 @@ def test_the_description_changes_with_the_data():
     assert "1 not finite" in text(np.where(X > 0.95, np.inf, X))
 
 
+def test_a_measured_picture_is_described_without_its_numbers():
+    def picture(y, **words):
+        named = {"title": "t", "xlabel": "x", "ylabel": "y", "points": {"run"}}
+        return plots.lines({"run": (X, y), "fit": (X, X)}, **named, **words)
+
+    assert repr(picture(X, measured="two lines")) == "t. Lines, y against x: two lines."
+    metadata = picture(X, measured="two lines")._repr_mimebundle_()[1]["image/png"]
+    assert metadata["measured"] is True
+    assert "measured" not in picture(X)._repr_mimebundle_()[1]["image/png"]
+    run, fit = picture(X).figure.axes[0].lines
+    assert (run.get_linestyle(), run.get_marker()) == ("None", "o")
+    assert (fit.get_linestyle(), fit.get_marker()) == ("--", "None")
+
+
 def test_the_same_figure_gives_the_same_bytes():
     def png():
         return plots.heatmap(np.eye(3), title="t", xlabel="column", ylabel="row").png()

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from browser import lab
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"

@@ -31,6 +31,9 @@ CASES |= {
 COMPLEX = (
     "affine",
     "identity",
+    "square",
+    "sin",
+    "exp",
     "tanh",
     "softmax",
     "log_softmax",
