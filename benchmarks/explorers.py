@@ -1,8 +1,9 @@
 """How soon an explorer answers: ``python benchmarks/explorers.py``.
 
 Kernel time is one step of simulate, draw and encode. Key to paint is measured in the page of a real
-JupyterLab in headless Chromium, from the key event to the first frame after the new picture is decoded.
-The bare round trip is the same for a slider whose value a Label shows. All take turns in one run.
+JupyterLab in headless Chromium, from the key event to the first frame after the new picture is
+decoded. The bare round trip is the same for a slider whose value is shown as text. All take turns
+in one run.
 """
 
 from __future__ import annotations

@@ -100,6 +100,40 @@ def lines(
     return Picture(figure, f"{title}. {said}", measured is not None)
 
 
+def panels(
+    groups: Mapping[str, Mapping[str, tuple[object, object]]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    columns: int = 3,
+) -> Picture:
+    """Small plots side by side on the same axes, each with the same named curves (x, y)."""
+    rows = -(-len(groups) // columns)
+    with style.book_style():
+        figure = Figure(figsize=(7, 0.7 + 1.6 * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.suptitle(title, fontsize=10.5, weight="bold")
+        figure.supxlabel(xlabel, fontsize=9.5)
+        figure.supylabel(ylabel, fontsize=9.5)
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for unused in grid[len(groups) :]:
+            unused.set_axis_off()
+        for axes, (name, curves) in zip(grid, groups.items(), strict=False):
+            axes.grid(alpha=0.6)
+            axes.set_title(name)
+            for i, (label, (x, y)) in enumerate(curves.items()):
+                axes.plot(x, y, ls=_look(i).linestyle, color=_look(i).color, label=label)
+        figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower right", ncols=4)
+    parts = [
+        f"{name} ({'; '.join(f'{label} {extent(y)}' for label, (_, y) in curves.items())})"
+        for name, curves in groups.items()
+    ]
+    return Picture(
+        figure, f"{title}. {len(groups)} panels, {ylabel} by {xlabel}: {', '.join(parts)}."
+    )
+
+
 def bars(
     groups: Mapping[str, Sequence[float]],
     labels: Sequence[str],

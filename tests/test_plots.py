@@ -62,6 +62,16 @@ def test_every_kind_draws():
         assert len(picture.png()) > 1000
 
 
+def test_panels_show_the_same_curves_on_the_same_axes():
+    groups = {"one": {"a": (X, X), "b": (X, 2 * X)}, "two": {"a": (X, -X), "b": (X, 0 * X)}}
+    picture = plots.panels(groups, title="t", xlabel="x", ylabel="y", columns=3)
+    assert "2 panels, y by x: one (a " in repr(picture)
+    first, second, empty = picture.figure.axes
+    assert first.get_ylim() == second.get_ylim()
+    assert [len(axes.lines) for axes in (first, second, empty)] == [2, 2, 0]
+    assert len(picture.png()) > 1000
+
+
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="y: x has shape"):
         plots.lines({"y": (X, X[1:])}, title="t", xlabel="x", ylabel="y")

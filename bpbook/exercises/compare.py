@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+NOTHING = "Nothing is returned yet: replace the ... with your answer."
+
 
 def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     """None when ``got`` equals ``want``; else a sentence that says what is wrong and how far off.
@@ -12,7 +14,7 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     SymPy expressions exactly.
     """
     if got is None or got is ...:
-        return "Nothing is returned yet: replace the ... with your answer."
+        return NOTHING
     if isinstance(want, tuple):
         return _tuples(got, want, rtol)
     if type(want).__module__.startswith("sympy"):
@@ -71,6 +73,8 @@ def _ratio(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
     factor = float((got * want).sum()) / square if square else 0.0
     if factor == 0 or not _close(got, factor * want, rtol):
         return None
+    if want.size == 1 and not np.isclose((factor, 1 / factor), np.rint((factor, 1 / factor))).any():
+        return None  # one number is always a multiple of another; say so if it is a whole one
     if np.isclose(factor, -1):
         return "Every sign is wrong."
     return f"Everything is off by one factor, {factor:.4g}."

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bpbook.exercises.compare import difference
+from bpbook.exercises.compare import NOTHING, difference
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Exercise:
     def _compare(self, answer: Callable) -> str | None:
         for arguments in self.cases():
             wrong = difference(answer(*arguments), self.solution(*arguments), self.rtol)
+            if wrong == NOTHING:
+                return wrong
             if wrong:
                 return f"{wrong} Tried with {_shown(answer, arguments)}."
         return None

@@ -4,12 +4,28 @@ Settings are keywords, ``explorer.depth = 40`` drives one from code, and ``explo
 what the picture shows.
 """
 
+from bpbook.explorers.backprop_trace import BackpropTrace
 from bpbook.explorers.base import Explorer
 from bpbook.explorers.chain_rule import ChainRule
 from bpbook.explorers.gradient_cost import GradientCost
+from bpbook.explorers.neurons import Neurons
 from bpbook.explorers.softmax_cross_entropy import SoftmaxCrossEntropy
 
 #: Every explorer, in the order of the chapters; the tests and the latency benchmark go through it.
-ALL: tuple[type[Explorer], ...] = (ChainRule, SoftmaxCrossEntropy, GradientCost)
+ALL: tuple[type[Explorer], ...] = (
+    ChainRule,
+    Neurons,
+    BackpropTrace,
+    SoftmaxCrossEntropy,
+    GradientCost,
+)
 
-__all__ = ["ALL", "ChainRule", "Explorer", "GradientCost", "SoftmaxCrossEntropy"]
+__all__ = [
+    "ALL",
+    "BackpropTrace",
+    "ChainRule",
+    "Explorer",
+    "GradientCost",
+    "Neurons",
+    "SoftmaxCrossEntropy",
+]

@@ -121,7 +121,7 @@ class NetGraph:
 
     def _weight(self, edge: Edge) -> Rectangle:
         """The label of one weight, W[end, start], on a white box over its edge; returns the box."""
-        x, y = edge.point(0.42 if edge.start == edge.end else 0.34)
+        x, y = edge.point(0.42 if edge.start == edge.end else 0.31)
         self._label(edge.group, (edge.end, edge.start), 2, (x, y + 0.12), (x, y - 0.12), "center")
         return Rectangle((x - 0.37, y - 0.24), 0.74, 0.48)
 

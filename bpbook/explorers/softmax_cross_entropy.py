@@ -84,8 +84,9 @@ class SoftmaxCrossEntropy(Explorer):
             for dtype, p in zip(PRECISIONS, data.unshifted, strict=True)
         )
         return (
-            f"z = ({_numbers(*data.z)}) gives p = ({_numbers(*data.p)}); the true class is “{CLASSES[data.true]}”, so the loss "
-            f"is {_numbers(data.loss)} and p − y = ({_numbers(*data.push)}); without the shift "
+            f"z = ({_numbers(*data.z)}) gives p = ({_numbers(*data.p)}); the true class is "
+            f"“{CLASSES[data.true]}”, so the loss is {_numbers(data.loss)} and "
+            f"p − y = ({_numbers(*data.push)}); without the shift "
             f"{' and '.join(verdicts)}."
         )
 

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from dataclasses import dataclass
 from functools import cache
@@ -247,7 +248,18 @@ def test_code_moves_the_controls_and_reset_goes_back_to_the_start():
 
 def test_a_hand_and_a_cell_may_move_it_at_the_same_time():
     """JupyterLab handles slider moves on another thread than cells."""
-    gauge, failures = Gauge(), []
+    inside, failures = [], []
+
+    class Slow(Gauge):
+        def draw(self, data):
+            inside.append(threading.get_ident())
+            time.sleep(0.001)  # lets the other thread in, if nothing keeps it out
+            super().draw(data)
+            if set(inside) != {threading.get_ident()}:
+                failures.append("two threads drew at once")
+            inside.pop()
+
+    gauge = Slow()
     assert gauge.widget
 
     def hand():
