@@ -113,7 +113,7 @@ def panels(
     with style.book_style():
         figure = Figure(figsize=(7, 0.7 + 1.6 * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        figure.suptitle(title, fontsize=10.5, weight="bold")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold")
         figure.supxlabel(xlabel, fontsize=9.5)
         figure.supylabel(ylabel, fontsize=9.5)
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()

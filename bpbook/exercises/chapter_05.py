@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bpbook.exercises.compare import difference
+from bpbook.exercises.compare import NOTHING, difference
 from bpbook.exercises.core import exercise
 
 
@@ -121,7 +121,8 @@ def judge_norms(answer: Callable) -> str | None:
         finally:
             tracemalloc.stop()
         if wrong := difference(got, gradient_norms(delta, a)):
-            return f"{wrong} Tried with delta {delta.shape}, a {a.shape}."
+            tried = f" Tried with delta {delta.shape}, a {a.shape}."
+            return wrong if wrong == NOTHING else wrong + tried
     if taken > n_out * n_in / 2:
         return (
             f"The norms are right, but the memory for {taken:,.0f} numbers was in use at once: "
