@@ -185,6 +185,9 @@ class Explorer:
         if not self._controls:
             return
         for name, control in self._controls.items():
-            control.value = self.values[name]  # its observer finds nothing new, so this ends here
+            # Only a control that shows another value is set: to send the hand's own move back, or
+            # 0.3 for its 0.30000000000000004, would undo what the hand did in the meantime.
+            if self.settings[name].check(control.value) != self.values[name]:
+                control.value = self.values[name]
         self._picture.value = self.png()
         self._sentence.value = self._spoken()

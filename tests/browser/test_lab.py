@@ -105,6 +105,16 @@ def test_keyboard_alone_reaches_every_control(explorer_page):
     assert lab.strangers(explorer_page.urls) == []
 
 
+@pytest.mark.parametrize("explorer_page", ["SoftmaxCrossEntropy"], indirect=True)
+def test_no_step_is_lost_while_a_key_is_held(explorer_page):
+    shown = lab.Shown.wait_for(explorer_page)
+    shown.handle(0).focus()
+    for _ in range(20):
+        explorer_page.keyboard.press("ArrowRight")
+    assert "z = (4.000, " in eventually(shown.said, lambda now: "z = (4.000, " in now)
+    assert float(shown.handle(0).get_attribute("aria-valuenow")) == pytest.approx(4)
+
+
 def test_a_stranger_is_recognised():
     """The check of requests can fail."""
     here = [
