@@ -71,11 +71,11 @@ def is_zero(expr: sp.Expr) -> bool:
     """True when ``expr`` (without conditions) is shown to be 0 for all values of its symbols."""
     if sp.expand(expr) == 0:
         return True
+    if _nonzero_point(expr, {}) is not None:  # before the algebra, which is slow where it is vain
+        return False
     # Over one denominator, hyperbolic functions as exponentials, equal terms meet and cancel.
     rational = sp.together(sp.expand(expr.rewrite(sp.exp), power_exp=True))
-    if sp.expand(sp.numer(rational)) == 0:
-        return True
-    return _nonzero_point(expr, {}) is None and sp.simplify(expr) == 0
+    return sp.expand(sp.numer(rational)) == 0 or sp.simplify(expr) == 0
 
 
 def counterexample(given: sp.Expr, true: sp.Expr) -> Counterexample | None:
