@@ -47,7 +47,7 @@ def layer_is_an_affine_map():
     """z = W a + b for a column a; a row of a Wᵀ + b is the same; its Jacobian is W, for any n."""
     a, W, b = symbols("a", 4, 3), symbols("W", 2, 3), symbols("b", 2)
     columns = sp.Matrix(W) * sp.Matrix(a).T + sp.Matrix(b) * sp.ones(1, 4)
-    assert all_zero(ops.affine(a, W, b)[0] - np.array(columns.T))
+    assert all_zero(ops.affine(a, W, b)[0] - np.array(columns.T)), "rows and columns differ"
     w, x, bias = sp.IndexedBase("w"), sp.IndexedBase("x"), sp.IndexedBase("b")
     z_i = sp.Sum(w[I, J] * x[J], (J, 1, N_IN)) + bias[I]
     assert collapse(sp.diff(z_i, x[K])) == w[I, K], "an affine map has a constant Jacobian"
@@ -60,12 +60,12 @@ def an_activation_keeps_the_shape_and_acts_entry_by_entry_except_softmax():
     z = symbols("z", 1, 3)
     for activation in ELEMENTWISE:
         a = activation(z)[0]
-        assert a.shape == z.shape
+        assert a.shape == z.shape, activation.__name__
         pairs = [(i, j) for i in range(3) for j in range(3) if i != j]
         assert all(sp.diff(a[0, i], z[0, j]) == 0 for i, j in pairs), activation.__name__
-        assert sp.diff(a[0, 0], z[0, 0]) != 0
+        assert sp.diff(a[0, 0], z[0, 0]) != 0, activation.__name__
     p = ops.softmax(z)[0]
-    assert is_zero(sp.diff(p[0, 0], z[0, 1]) + p[0, 0] * p[0, 1])
+    assert is_zero(sp.diff(p[0, 0], z[0, 1]) + p[0, 0] * p[0, 1]), "∂p₁/∂z₂ ≠ −p₁p₂"
     return f"{len(ELEMENTWISE)} activations have a diagonal Jacobian; softmax has ∂p₁/∂z₂ = −p₁p₂"
 
 
@@ -96,7 +96,7 @@ def input_is_layer_0():
     loss = ops.mse(a[2], y)[0][()]
     delta = [sp.diff(loss, c) for c in b[0]]  # b shifts z one for one, so ∂L/∂b = δ
     gaps = [sp.diff(loss, W[0][i, j]) - delta[i] * a[0][0, j] for i, j in np.ndindex(2, 2)]
-    assert all_zero(gaps)
+    assert all_zero(gaps), "∂L/∂W⁽¹⁾ is not δ⁽¹⁾xᵀ"
     net = MLP((3, 4, 2), rng=0)
     X = np.random.default_rng(1).normal(size=(5, 3))
     composed = np.tanh(X @ net.W[0].T + net.b[0]) @ net.W[1].T + net.b[1]
@@ -136,7 +136,7 @@ def squared_error_is_half_a_sum():
     assert sp.simplify(sp.diff(-sp.log(density) - (t - mu) ** 2 / 2, mu)) == 0
     given, wanted = np.array([[0.2, 0.7, 0.9]]), np.array([[0.0, 1.0, 1.0]])
     loss, average = ops.mse(given, wanted)[0], ((given - wanted) ** 2).mean()
-    assert np.allclose((loss, average), (0.07, 0.14 / 3), rtol=0, atol=1e-12)
+    assert np.allclose((loss, average), (0.07, 0.14 / 3), rtol=0, atol=1e-12), (loss, average)
     return f"½ sum {loss:.4f}, mean {average:.4f}; gradients differ by n/2, proved for any n"
 
 
@@ -150,8 +150,8 @@ def cross_entropy_needs_probabilities_that_sum_to_1():
     z, y = np.array([[5.0]]), np.array([[0.0]])
     a = ops.sigmoid(z)[0]
     article, binary = -(y * np.log(a)).sum(), ops.sigmoid_binary_cross_entropy(z, y)[0]
-    assert article == 0
-    assert abs(binary - 5.0067) < 5e-5
+    assert article == 0, article
+    assert abs(binary - 5.0067) < 5e-5, binary
     p, q = sp.symbols("p q", positive=True)
     assert sp.limit(p * sp.log(p), p, 0) == 0
     assert ops.cross_entropy(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]))[0] == 0

@@ -103,19 +103,8 @@ class Neurons(Explorer):
     activation = Choice("relu", tuple(ACTIVATIONS), label="activation σ")
 
     @staticmethod
-    def simulate(
-        w1: float,
-        b1: float,
-        v1: float,
-        w2: float,
-        b2: float,
-        v2: float,
-        w3: float,
-        b3: float,
-        v3: float,
-        activation: str,
-    ) -> Function:
-        w, b, v = np.array([w1, w2, w3]), np.array([b1, b2, b3]), np.array([v1, v2, v3])
+    def simulate(activation: str, **weights: float) -> Function:
+        w, b, v = (np.array([weights[f"{name}{i}"] for i in (1, 2, 3)]) for name in "wbv")
         z, back_to_x = ops.affine(X[:, None], w[:, None], b)
         a, back_to_z = ACTIVATIONS[activation](z)
         dx, _, _ = back_to_x(back_to_z(np.broadcast_to(v, a.shape)))  # ∂f/∂x, since ∂f/∂a = v
