@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection
-from matplotlib.patches import Rectangle
+from matplotlib.collections import LineCollection
+from matplotlib.text import Text
 
 from bpbook.explorers.readout import Readout
 from bpbook.style import BLUE, INK, MUTED
@@ -45,6 +45,20 @@ class Edge:
         """The point that lies ``share`` of the way along."""
         return np.array(self.line[0]) * (1 - share) + np.array(self.line[1]) * share
 
+    @property
+    def label_at(self) -> float:
+        """The share of the way at which a weight's label stands, where no two labels meet."""
+        return 0.42 if self.start == self.end else 0.31
+
+    @property
+    def pieces(self) -> list[list[np.ndarray]]:
+        """The line, or for a weight its two parts, with a gap for the label between them."""
+        if not self.group.startswith("W"):
+            return [[self.point(0), self.point(1)]]
+        gap = 0.15 if self.start == self.end else 0.12
+        before, after = self.label_at - gap, self.label_at + gap
+        return [[self.point(0), self.point(before)], [self.point(after), self.point(1)]]
+
 
 @dataclass(frozen=True)
 class Label:
@@ -53,7 +67,7 @@ class Label:
     name: str
     index: tuple[int, ...]
     digits: int
-    value: Readout
+    value: Text
     gradient: Readout
 
     def show(self, values: Mapping[str, np.ndarray], known: Set[str]) -> None:
@@ -95,13 +109,18 @@ class NetGraph:
     def __init__(self, axes: Axes) -> None:
         axes.set(xlim=(0, 10), ylim=(-1.6, 1.75))
         axes.axis("off")
-        self._axes, self._edges, self._labels = axes, edges(), []
+        self._axes, self._labels = axes, []
         self._nodes = [(c, (i,), (x, y)) for c, x in COLUMNS.items() for i, y in enumerate(ROWS)]
         self._nodes.append(("L", (), LOSS))
-        lines = LineCollection([edge.line for edge in self._edges], animated=True, zorder=1)
+        pieces = [(edge.group, piece) for edge in edges() for piece in edge.pieces]
+        self._groups = [group for group, _ in pieces]
+        lines = LineCollection([piece for _, piece in pieces], animated=True, zorder=1)
         self._lines = axes.add_collection(lines)
-        boxes = [self._weight(edge) for edge in self._edges if edge.group.startswith("W")]
-        axes.add_collection(PatchCollection(boxes, facecolor="white", animated=True, zorder=2))
+        for edge in edges():
+            if edge.group.startswith("W"):
+                x, y = edge.point(edge.label_at)
+                place = (x, y + 0.12), (x, y - 0.12), "center"
+                self._label(edge.group, (edge.end, edge.start), 2, *place)
         places = np.array([place for *_, place in self._nodes])
         self._circles = axes.scatter(*places.T, s=NODE_AREA, animated=True, zorder=3)
         for name, index, place in self._nodes:
@@ -111,19 +130,13 @@ class NetGraph:
         """values: numbers by name. known: the names to write. lit: groups of edges and columns."""
         for label in self._labels:
             label.show(values, known)
-        edges = [edge.group in lit for edge in self._edges]
-        self._lines.set(linewidths=np.where(edges, 3.2, 1.2), colors=_either(edges, INK, PALE))
+        lines = [group in lit for group in self._groups]
+        self._lines.set(linewidths=np.where(lines, 3.2, 1.2), colors=_either(lines, INK, PALE))
         nodes = [name in lit for name, *_ in self._nodes]
         self._circles.set(facecolors=_either(nodes, YELLOW, "white"))
         self._circles.set(
             linewidths=np.where(nodes, 2.6, 1.2), edgecolors=_either(nodes, INK, MUTED)
         )
-
-    def _weight(self, edge: Edge) -> Rectangle:
-        """The label of one weight, W[end, start], on a white box over its edge; returns the box."""
-        x, y = edge.point(0.42 if edge.start == edge.end else 0.31)
-        self._label(edge.group, (edge.end, edge.start), 2, (x, y + 0.12), (x, y - 0.12), "center")
-        return Rectangle((x - 0.37, y - 0.24), 0.74, 0.48)
 
     def _node(self, name: str, index: tuple[int, ...], x: float, y: float) -> None:
         """A node's name and number inside its circle, its gradient below, a bias above."""
@@ -138,8 +151,10 @@ class NetGraph:
         self, name: str, index: tuple, digits: int, at: tuple, below: tuple, ha: str
     ) -> None:
         look = {"ha": ha, "va": "center", "size": 8.5, "zorder": 5}
-        value = self._axes.add_artist(Readout(*at, color=BLUE, **look))
-        gradient = self._axes.add_artist(Readout(*below, color=ORANGE, weight="bold", **look))
+        # Weights and biases never change: as plain text they belong to the still part, drawn once.
+        kind = Text if name[0] in "Wb" else Readout
+        value = self._axes.add_artist(kind(*at, "", color=BLUE, **look))
+        gradient = self._axes.add_artist(Readout(*below, "", color=ORANGE, weight="bold", **look))
         self._labels.append(Label(name, index, digits, value, gradient))
 
 

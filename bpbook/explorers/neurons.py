@@ -91,14 +91,15 @@ class Neurons(Explorer):
     title = "Three neurons bend a line"
     size = (7.2, 3.9)
 
+    # In this order two columns of controls pair each w with its b.
     w1 = Slider(1.0, min=-3.0, max=3.0, step=0.1, label="w₁")
     b1 = Slider(1.0, min=-3.0, max=3.0, step=0.1, label="b₁")
-    v1 = Slider(1.0, min=-3.0, max=3.0, step=0.1, label="v₁")
     w2 = Slider(2.0, min=-3.0, max=3.0, step=0.1, label="w₂")
     b2 = Slider(-1.0, min=-3.0, max=3.0, step=0.1, label="b₂")
-    v2 = Slider(-1.0, min=-3.0, max=3.0, step=0.1, label="v₂")
     w3 = Slider(1.0, min=-3.0, max=3.0, step=0.1, label="w₃")
     b3 = Slider(-2.0, min=-3.0, max=3.0, step=0.1, label="b₃")
+    v1 = Slider(1.0, min=-3.0, max=3.0, step=0.1, label="v₁")
+    v2 = Slider(-1.0, min=-3.0, max=3.0, step=0.1, label="v₂")
     v3 = Slider(1.5, min=-3.0, max=3.0, step=0.1, label="v₃")
     activation = Choice("relu", tuple(ACTIVATIONS), label="activation σ")
 
