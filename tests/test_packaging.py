@@ -198,5 +198,5 @@ def test_the_readme_opens_with_the_two_commands():
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_every_file_that_a_page_links_to_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    links = [link for link in re.findall(r"""(?:\]\(|src=")([^)"]+)""", text) if "://" not in link]
     assert [link for link in links if not (ROOT / link).exists()] == []
