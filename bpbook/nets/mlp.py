@@ -48,7 +48,8 @@ class MLP:
         self.loss_op = loss
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
-        self._theta = np.zeros(sum(n * (k + 1) for k, n in pairwise(self.sizes)), dtype)
+        self._places = _places(self.sizes)
+        self._theta = np.zeros(self._places[-1][-1].stop, dtype)
         self.W, self.b = self.views(self._theta)
         rng = np.random.default_rng(rng)
         for W in self.W:
@@ -79,13 +80,8 @@ class MLP:
 
     def views(self, flat: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Weight matrices (n_l, n_{l-1}) and biases (n_l,) inside a flat vector, without a copy."""
-        Ws, bs, start = [], [], 0
-        for n_in, n_out in pairwise(self.sizes):
-            middle, end = start + n_out * n_in, start + n_out * (n_in + 1)
-            Ws.append(flat[start:middle].reshape(n_out, n_in))
-            bs.append(flat[middle:end])
-            start = end
-        return Ws, bs
+        Ws = [flat[weights].reshape(shape) for weights, shape, _ in self._places]
+        return Ws, [flat[biases] for _, _, biases in self._places]
 
     def trace(self, X: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """(z, a) of every layer for a batch X (m, n_0): all that the forward pass computes."""
@@ -159,6 +155,16 @@ def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     if len(sizes) < 2 or not whole:
         raise ValueError(f"sizes is {sizes}; wanted at least two whole numbers, each at least 1")
     return tuple(int(n) for n in sizes)
+
+
+def _places(sizes: tuple[int, ...]) -> list[tuple[slice, tuple[int, int], slice]]:
+    """Of each layer in theta: where its weights lie, their shape, and where its biases lie."""
+    places, start = [], 0
+    for n_in, n_out in pairwise(sizes):
+        middle, end = start + n_out * n_in, start + n_out * (n_in + 1)
+        places.append((slice(start, middle), (n_out, n_in), slice(middle, end)))
+        start = end
+    return places
 
 
 def _per_layer(activation: Op | Sequence[Op], depth: int) -> tuple[Op, ...]:

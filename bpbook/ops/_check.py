@@ -63,8 +63,9 @@ def one_hot(Y: np.ndarray) -> None:
     """Each row has a single 1 and otherwise 0."""
     if Y.dtype.kind == "O":
         return
-    ones = Y == 1
-    if not ((ones | (Y == 0)).all() and (ones.sum(axis=1) == 1).all()):
+    # m entries that are not 0, and each row sums to 1: so each row has one, and it is 1.
+    if np.count_nonzero(Y) != len(Y) or not (Y.sum(axis=1) == 1).all():
+        ones = Y == 1
         good = (ones | (Y == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
         row = int(np.argmin(good))
         raise ValueError(
