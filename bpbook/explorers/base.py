@@ -164,8 +164,11 @@ class Explorer:
 
     @cached_property
     def _picture(self) -> ipywidgets.Image:
-        layout = ipywidgets.Layout(width=f"{self._screen.width}px", max_width="100%", height="auto")
-        return _NamedImage(value=self.png(), format="png", layout=layout, tooltip=self.title)
+        width, height = str(self._screen.width), str(self._screen.height)
+        layout = ipywidgets.Layout(width=f"{width}px", max_width="100%", height="auto")
+        # With its size known, a new picture does not make the page lay itself out again.
+        size = {"width": width, "height": height, "layout": layout}
+        return _NamedImage(value=self.png(), format="png", tooltip=self.title, **size)
 
     @cached_property
     def _sentence(self) -> ipywidgets.HTML:

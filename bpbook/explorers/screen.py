@@ -19,7 +19,7 @@ from PIL import Image
 from bpbook.style import book_style
 
 CSS_PIXELS_PER_INCH = 100
-PIXELS_PER_CSS_PIXEL = 1.5  # sharp on dense screens, and still quick to encode
+PIXELS_PER_CSS_PIXEL = 1.25  # sharp on dense screens, and still quick to encode
 
 
 class Screen:
