@@ -38,7 +38,7 @@ LOOKS = ((BLUE, "-"), (ORANGE, "--"), (VERMILLION, "-."))
 class Function:
     """f(x) = Σ v_i σ(w_i x + b_i) over ``X``.
 
-    terms: (3, 601), v_i σ(w_i x + b_i). f, slope: (601,). zeros: where z_i = 0, NaN for w_i = 0.
+    terms: (3, 601), v_i σ(w_i x + b_i). f, slope: (601,). zeros: where z_i = 0, NaN if nowhere.
     bends: x -> the change of f' there, for the corners of f, from left to right.
     """
 
@@ -67,6 +67,11 @@ def corner(activation: str) -> float:
     return round(float(right - left), 9)
 
 
+def has_zero(w: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Whether w x + b is 0 somewhere; beyond a million counts as nowhere."""
+    return (w != 0) & (abs(b) <= 1e6 * abs(w))
+
+
 def find_bends(activation: str, w: np.ndarray, b: np.ndarray, v: np.ndarray) -> dict[float, float]:
     """The corners of f: at x = −b/w the slope changes by v|w| times the jump of σ'.
 
@@ -74,7 +79,7 @@ def find_bends(activation: str, w: np.ndarray, b: np.ndarray, v: np.ndarray) -> 
     """
     changes: dict[float, float] = {}
     for w_i, b_i, v_i in zip(w, b, v, strict=True):
-        if w_i != 0:
+        if has_zero(w_i, b_i):
             x = round(float(-b_i / w_i), 9) + 0.0  # adding 0.0 turns −0.0 into 0.0
             changes[x] = changes.get(x, 0.0) + float(v_i * abs(w_i)) * corner(activation)
     return {x: changes[x] for x in sorted(changes) if abs(changes[x]) > 1e-9}
@@ -109,7 +114,8 @@ class Neurons(Explorer):
         z, back_to_x = ops.affine(X[:, None], w[:, None], b)
         a, back_to_z = ACTIVATIONS[activation](z)
         dx, _, _ = back_to_x(back_to_z(np.broadcast_to(v, a.shape)))  # ∂f/∂x, since ∂f/∂a = v
-        zeros = np.where(w == 0, np.nan, -b / np.where(w == 0, 1, w)) + 0.0
+        near = has_zero(w, b)
+        zeros = np.where(near, -b / np.where(near, w, 1), np.nan) + 0.0
         bends = find_bends(activation, w, b, v)
         return Function(activation, (a * v).T, a @ v, dx[:, 0], zeros, bends)
 

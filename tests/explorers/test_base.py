@@ -19,7 +19,7 @@ from PIL import Image
 
 from bpbook.explorers import ALL, Explorer
 from bpbook.explorers.readout import Readout
-from bpbook.explorers.screen import encode_png
+from bpbook.explorers.screen import PIXELS_PER_CSS_PIXEL, encode_png
 from bpbook.explorers.settings import Choice, Slider, Stops, Toggle
 
 every = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
@@ -151,7 +151,7 @@ def test_bundle_holds_widget_picture_and_sentence(kind):
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
     picture = Image.open(io.BytesIO(data["image/png"]))
     assert data["text/plain"] == metadata["image/png"]["alt"] == kind().summary()
-    assert picture.width == 1.5 * metadata["image/png"]["width"]
+    assert picture.width == PIXELS_PER_CSS_PIXEL * metadata["image/png"]["width"]
 
 
 @every

@@ -100,3 +100,11 @@ def test_marks_stand_at_the_corners_and_vanish_where_there_is_none():
     assert list(x) == [-1.0, 0.5]
     np.testing.assert_allclose(y, [0.0, 1.5], atol=1e-9)
     assert [name.get_text() for name in explorer._names] == ["z₁ = 0 at −1.0", "z₂ = 0 at 0.5", ""]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_weight_that_is_almost_zero_has_its_zero_nowhere():
+    shown = Neurons(w1=2e-308, b1=-3.0, w2=0.0, w3=0.0, activation="tanh")
+    assert shown.png()
+    assert "z = 0 nowhere" in shown.summary()
+    assert "bends at x = 0.5" in Neurons(w1=2e-308, w3=0.0).summary()
