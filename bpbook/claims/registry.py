@@ -48,7 +48,12 @@ class Claim:
         return self.check.__name__
 
     def run(self) -> Result:
-        """Run the function; an exception means that the claim does not hold, and says why."""
+        """Run the function; an exception means that the claim does not hold, and says why.
+
+        Raises RuntimeError under ``python -O``, which leaves the assertions out.
+        """
+        if not __debug__:
+            raise RuntimeError("the claims are checked by assertions: run Python without -O")
         start = time.perf_counter()
         try:
             ok, evidence = True, self.check()

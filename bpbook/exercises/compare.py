@@ -19,6 +19,8 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
         return _tuples(got, want, rtol)
     if type(want).__module__.startswith("sympy"):
         return _symbolic(got, want)
+    if np.iscomplexobj(got):
+        return "The result is complex; wanted real numbers."
     try:
         got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
     except (TypeError, ValueError):
@@ -75,6 +77,8 @@ def _ratio(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
         return None
     if want.size == 1 and not np.isclose((factor, 1 / factor), np.rint((factor, 1 / factor))).any():
         return None  # one number is always a multiple of another; say so if it is a whole one
+    if f"{factor:.4g}" == "1":
+        return None  # right to four digits: the largest error says more
     if np.isclose(factor, -1):
         return "Every sign is wrong."
     return f"Everything is off by one factor, {factor:.4g}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib
 import inspect
@@ -58,7 +59,9 @@ class Exercise:
 
     def _compare(self, answer: Callable) -> str | None:
         for arguments in self.cases():
-            wrong = difference(answer(*arguments), self.solution(*arguments), self.rtol)
+            want = self.solution(*copy.deepcopy(arguments))
+            # An answer that writes into its arguments must not change what it is compared with.
+            wrong = difference(answer(*copy.deepcopy(arguments)), want, self.rtol)
             if wrong == NOTHING:
                 return wrong
             if wrong:

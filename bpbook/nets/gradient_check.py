@@ -68,7 +68,8 @@ def check_gradient(
     analytic = np.array(grad, dtype=np.float64)
     if analytic.shape != point.shape:
         raise ValueError(f"grad has shape {analytic.shape}; theta has shape {point.shape}")
-    names = tuple(names or (f"theta{list(i) or ''}" for i in np.ndindex(*point.shape)))
+    if names is None:
+        names = [f"theta{list(i) or ''}" for i in np.ndindex(*point.shape)]
     if len(names) != point.size:
         raise ValueError(f"names has {len(names)} entries; theta has {point.size} components")
     u = float(np.finfo(point.dtype).eps)
@@ -78,7 +79,7 @@ def check_gradient(
         numeric[i], h, scale = _central_difference(f, point, i)
         allowed = rtol * max(abs(given), abs(numeric[i]), h) + 4 * u * scale / h
         error[i] = abs(given - numeric[i]) / allowed
-    return GradientReport(analytic.ravel(), numeric, error, names)
+    return GradientReport(analytic.ravel(), numeric, error, tuple(names))
 
 
 def numeric_gradient(f: Callable[[np.ndarray], float], theta: np.ndarray) -> np.ndarray:

@@ -28,11 +28,13 @@ def affine(a: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
             raise ValueError(f"{name} has shape {x.shape}; wanted {want}")
     if W.shape[1] != a.shape[1]:
         raise ValueError(
-            f"W has shape {W.shape}; a has {a.shape[1]} columns, so W must be (n_out, {a.shape[1]})"
+            f"W has shape {W.shape}; a has {a.shape[1]} columns, so W must be "
+            f"(n_out, {a.shape[1]}); a has shape {a.shape}"
         )
     if b.shape != W.shape[:1]:
         raise ValueError(
-            f"b has shape {b.shape}; W has {W.shape[0]} rows, so b must be ({W.shape[0]},)"
+            f"b has shape {b.shape}; W has {W.shape[0]} rows, so b must be "
+            f"({W.shape[0]},); W has shape {W.shape}"
         )
 
 

@@ -96,7 +96,7 @@ def softplus(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
 def gelu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = z Φ(z), Φ the normal distribution function, exact (Hendrycks & Gimpel 2016)."""
     _check.floating("z", z)
-    cdf = (1 + erf(z / ROOT_2).astype(z.dtype)) / 2
+    cdf = (1 + np.asanyarray(erf(z / ROOT_2)).astype(z.dtype)) / 2
     return z * cdf, lambda da: da * (cdf + z * np.exp(-z * z / 2) / ROOT_2PI)
 
 

@@ -30,7 +30,8 @@ class Failure:
 
     def __str__(self) -> str:
         point = self.shown_by.point
-        side = ", ".join(f"{k} {'>' if s > 0 else '<'} 0" for k, s in self.shown_by.region.items())
+        region = self.shown_by.region.items()
+        side = ", ".join(f"{k} {'>' if s > 0 else '<' if s < 0 else '='} 0" for k, s in region)
         where = f" where {side}" if side else ""
         if point is None:
             return f"{self.entry}{where}: no proof found that the difference is 0"
@@ -96,9 +97,12 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
     """
     start = time.perf_counter()
     names, arrays = _arguments(op, arguments)
-    out, vjp = _call(op, arrays, fixed)
-    seed = symbols("u", *out.shape)
+    copies = [x.copy() for x in arrays]  # an op that writes into these cannot change the question
+    out, vjp = _call(op, copies, fixed)
+    seed = _seed(out, arrays)
     gradients = _gradients(vjp, seed, names, arrays)
+    for name, x, after in zip(names, arrays, copies, strict=True):
+        _refuse_changed(name, x, after)
     loss = (seed * out).sum()[()]
     checks = dict(_shift_checks(out, arrays))
     formulas = {}
@@ -107,9 +111,10 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
             checks[f"d{name}{list(index) or ''}"] = (exact(dx[index]), sp.diff(loss, x[index]))
         first = (0,) * x.ndim
         formulas[_latex_name(x[first])] = _without_shifts(exact(dx[first]), arrays)
+    variables = frozenset(s for x, _ in zip(arrays, gradients, strict=False) for s in x.flat)
     failures = []
     for entry, (given, true) in checks.items():
-        shown_by = counterexample(given, true)
+        shown_by = counterexample(given, true, variables)
         if shown_by:
             failures.append(Failure(entry, given, true, shown_by))
     return Proof(
@@ -152,8 +157,12 @@ def _call(op: Callable, arrays: list[Symbols], fixed: dict) -> tuple[Symbols, Ca
 
 
 def _gradients(vjp: Callable, seed: Symbols, names: list[str], arrays: list[Symbols]) -> tuple:
-    gradients = vjp(seed)
+    u = seed.copy()
+    gradients = vjp(u)
+    _refuse_changed("the vjp's argument", seed, u)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    if not gradients:
+        raise ValueError(f"the vjp returned no gradient for {len(arrays)} arguments")
     if len(gradients) > len(arrays):
         raise ValueError(f"the vjp returned {len(gradients)} gradients for {len(arrays)} arguments")
     for name, x, dx in zip(names, arrays, gradients, strict=False):
@@ -161,7 +170,33 @@ def _gradients(vjp: Callable, seed: Symbols, names: list[str], arrays: list[Symb
             raise ValueError(f"d{name} has shape {np.shape(dx)}; {name} has shape {x.shape}")
         if not all(isinstance(s, sp.Symbol) for s in x.flat):
             raise ValueError(f"{name} is differentiated, so each of its entries must be one symbol")
+    _refuse_repeated(arrays, len(gradients))
     return tuple(np.asarray(dx, dtype=object) for dx in gradients)
+
+
+def _seed(out: Symbols, arrays: list[Symbols]) -> Symbols:
+    """∂L/∂out: symbols u, or u' where the op itself has symbols named u."""
+    taken = set().union(*(e.free_symbols for x in (out, *arrays) for e in x.flat))
+    name = "u"
+    while taken & set(symbols(name, *out.shape).flat):
+        name += "'"
+    return symbols(name, *out.shape)
+
+
+def _refuse_changed(name: str, before: Symbols, after: Symbols) -> None:
+    if any(x != y for x, y in zip(before.flat, after.flat, strict=True)):
+        raise ValueError(f"{name} was changed in place; an op must leave its arguments as they are")
+
+
+def _refuse_repeated(arrays: list[Symbols], differentiated: int) -> None:
+    """The derivative for one entry needs a symbol that no other entry contains."""
+    seen = set()
+    for k, x in enumerate(arrays):
+        for entry in x.flat:
+            again = entry.free_symbols & seen
+            if again:
+                raise ValueError(f"the symbol {again.pop()} stands in two entries")
+            seen |= entry.free_symbols if k < differentiated else set()
 
 
 def _shifts(expr: sp.Expr, arrays: list[Symbols]) -> list[sp.Symbol]:

@@ -50,13 +50,18 @@ def _maximum(x: sp.Expr, y: sp.Expr) -> sp.Expr:
     return sp.Piecewise((x, x > y), (y, True))
 
 
+def _is_mask(x: sp.Expr) -> bool:
+    """Whether x is a comparison; two of them added are a logical or, as NumPy's booleans are."""
+    return isinstance(x, sp.Piecewise) and {value for value, _ in x.args} == {0, 1}
+
+
 def _where(holds: sp.Expr, x: sp.Expr, y: sp.Expr) -> sp.Expr:
     """x where ``holds`` is 1 and y where it is 0; the other side may be infinite there."""
     return (x if holds else y) if holds.is_number else holds * x + (1 - holds) * y
 
 
 ELEMENTWISE: dict[np.ufunc, Callable] = {
-    np.add: lambda x, y: x + y,
+    np.add: lambda x, y: x + y - x * y if _is_mask(x) and _is_mask(y) else x + y,
     np.subtract: lambda x, y: x - y,
     np.multiply: lambda x, y: x * y,
     np.true_divide: lambda x, y: x / y,

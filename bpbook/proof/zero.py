@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
-#: The signs (+1 or −1) that a region gives to the expressions whose zeros are the kinks.
+#: The signs (+1 or −1, 0 on an equation) that a region gives to the expressions of its kinks.
 Region = dict[sp.Expr, int]
 
 
@@ -78,11 +78,26 @@ def is_zero(expr: sp.Expr) -> bool:
     return sp.expand(sp.numer(rational)) == 0 or sp.simplify(expr) == 0
 
 
-def counterexample(given: sp.Expr, true: sp.Expr) -> Counterexample | None:
+def counterexample(
+    given: sp.Expr, true: sp.Expr, variables: frozenset[sp.Symbol] = frozenset()
+) -> Counterexample | None:
     """None when ``given − true`` is 0 in every region; else a region and a point where it is not.
 
-    Where neither a proof nor a point is found, the point is None: not proved is not proved.
+    variables: what ``true`` was differentiated for. Where a condition is that an expression of
+    other symbols (a target, a shift) is equal to something, the case that it is equal is a region
+    too: one-hot targets are 0 and 1. Where neither a proof nor a point is found, the point is None:
+    not proved is not proved.
     """
+    for kink, symbol, value in _equalities(given - true, variables):
+        there = {symbol: value}
+        shown = counterexample(given.xreplace(there), true.xreplace(there), variables)
+        if shown:
+            point = shown.point
+            if point is not None:
+                free = given.free_symbols | true.free_symbols | value.free_symbols
+                point = dict.fromkeys(free, sp.S.One) | point
+                point[symbol] = value.xreplace(point)
+            return Counterexample({kink: 0, **shown.region}, point)
     for region, piece in cases(given - true):
         if not is_zero(piece):
             point = _nonzero_point(piece, region)
@@ -91,6 +106,19 @@ def counterexample(given: sp.Expr, true: sp.Expr) -> Counterexample | None:
                 point |= dict.fromkeys(cancelled, sp.S.One)
             return Counterexample(region, point)
     return None
+
+
+def _equalities(
+    expr: sp.Expr, variables: frozenset[sp.Symbol]
+) -> Iterator[tuple[sp.Expr, sp.Symbol, sp.Expr]]:
+    """Each lhs − rhs of an equation in ``expr``, solved for a symbol that is not a variable."""
+    for relation in sorted(expr.atoms(sp.Eq, sp.Ne), key=sp.default_sort_key):
+        difference = sp.expand(relation.lhs - relation.rhs)
+        for symbol in sorted(difference.free_symbols - variables, key=str):
+            slope = difference.diff(symbol)
+            if slope.is_number and slope != 0:
+                yield difference, symbol, sp.expand(symbol - difference / slope)
+                break
 
 
 def _nonzero_point(expr: sp.Expr, region: Region, tries: int = 200) -> dict | None:

@@ -1,6 +1,8 @@
 """The registry keeps the book and the table of claims in step."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -96,3 +98,10 @@ def test_a_claim_that_fails_says_why():
     result = Claim("E1.1.1-a", "proved", 1, fails).run()
     assert not result.ok
     assert "one is not two" in result.evidence
+
+
+def test_without_assertions_no_claim_is_said_to_hold():
+    command = "from bpbook.claims import registered; registered()[0].run()"
+    run = subprocess.run([sys.executable, "-O", "-c", command], capture_output=True, text=True)
+    assert run.returncode != 0
+    assert "without -O" in run.stderr

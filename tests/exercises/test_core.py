@@ -78,3 +78,16 @@ def test_unknown_exercise_and_wrong_use():
         check("4.99", lambda: 0)
     assert "Pass the function itself" in ALL[0].check(3).message
     assert "raised ZeroDivisionError" in ALL[0].check(lambda *a, **k: 1 / 0).message
+
+
+def test_an_answer_that_overwrites_its_arguments_is_compared_with_the_right_result():
+    def zeros(a, W, b):
+        a[...], W[...], b[...] = 0, 0, 0
+        return np.zeros((len(a), len(W)))
+
+    assert not check("0.2", zeros)
+
+
+def test_complex_and_nearly_right_numbers_are_told_apart_from_right_ones():
+    assert "complex" in difference(np.array([1 + 5j]), np.array([1.0]))
+    assert "Largest error" in difference(1.0000001, 1.0)

@@ -80,6 +80,12 @@ def test_losses_are_means_over_rows_of_sums_over_outputs():
         assert op(np.repeat(a, 5, axis=0), np.repeat(Y, 5, axis=0))[0] == pytest.approx(op(a, Y)[0])
 
 
+def test_elementwise_ops_take_a_single_number():
+    for op in (ops.sigmoid, ops.tanh, ops.relu, ops.elu, ops.softplus, ops.gelu, ops.silu):
+        out, vjp = op(np.float32(0.3))
+        assert out.dtype == vjp(np.float32(1)).dtype == np.float32, op.__name__
+
+
 def test_integer_labels_do_not_promote_float32():
     z = np.zeros((1, 3), np.float32)
     loss, vjp = ops.softmax_cross_entropy(z, np.array([[0, 1, 0]]))
@@ -90,9 +96,9 @@ Z = np.zeros((2, 3))
 BAD = [
     (
         lambda: ops.affine(np.ones((2, 5)), np.ones((3, 4)), np.ones(3)),
-        ["W", "(3, 4)", "5 columns"],
+        ["W", "(3, 4)", "(2, 5)"],
     ),
-    (lambda: ops.affine(np.ones((2, 4)), np.ones((3, 4)), np.ones(4)), ["b", "(4,)", "3 rows"]),
+    (lambda: ops.affine(np.ones((2, 4)), np.ones((3, 4)), np.ones(4)), ["b", "(4,)", "(3, 4)"]),
     (lambda: ops.affine(np.ones(4), np.ones((3, 4)), np.ones(3)), ["a", "(4,)", "(m, n_in)"]),
     (lambda: ops.relu(np.array([1, 2])), ["z", "int64", "astype(float)"]),
     (lambda: ops.relu([1.0, 2.0]), ["z", "list", "np.array"]),

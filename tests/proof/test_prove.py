@@ -172,6 +172,17 @@ def test_ops_in_a_readers_own_style():
     assert not prove(lambda x: (np.clip(x, -1, 1), lambda u: u * (x < 1)), (2,))
 
 
+def test_comparisons_add_as_booleans_do():
+    """(z > −1) + (z > 0) is an or: where both hold it is 1, not 2."""
+
+    def masked(z):
+        return z * ((z > -1) + (z > 0)), lambda u: u * (z > -1)
+
+    assert prove(masked, (2,))
+    z = np.array([-2.0, -0.5, 3.0])
+    np.testing.assert_array_equal(masked(z)[0], [0, -0.5, 3])
+
+
 def test_a_branch_on_data_is_refused():
     def branches(x):
         return (x, lambda u: u) if x[0] > 0 else (-x, lambda u: -u)
@@ -184,3 +195,64 @@ def test_rich_repr_names_the_derivative_and_the_verdict():
     latex = prove(ops.affine, (1, 1), (1, 1), (1,))._repr_latex_()
     assert r"\frac{\partial L}{\partial W_{11}} &= a_{11} u_{11}" in latex
     assert "proved" in latex
+
+
+def zeroes_the_seed(x):
+    def vjp(u):
+        u[...] = 0
+        return u
+
+    return np.sin(x), vjp
+
+
+def reverses_its_input(x):
+    x[:] = x[::-1].copy()
+    return x**2, lambda u: 2 * x * u
+
+
+def overwrites_what_it_remembers(x):
+    def vjp(u):
+        x[:] = symbols("q", 2)
+        return 0 * u
+
+    return x**2, vjp
+
+
+@pytest.mark.parametrize("op", [zeroes_the_seed, reverses_its_input, overwrites_what_it_remembers])
+def test_an_op_that_writes_into_its_arguments_is_refused(op):
+    with pytest.raises(ValueError, match="changed in place"):
+        prove(op, (2,))
+
+
+def test_nothing_to_compare_is_no_proof():
+    with pytest.raises(ValueError, match="no gradient"):
+        prove(lambda x: (x**2, lambda u: ()), (2,))
+
+
+def test_a_symbol_in_two_entries_is_refused():
+    x = symbols("x", 2)
+    with pytest.raises(ValueError, match="stands in two entries"):
+        prove(lambda a, b: (a * b, lambda u: (2 * u * a, 2 * u * b)), x, x)
+
+
+def test_an_argument_may_be_called_u():
+    assert prove(lambda u: (u**2, lambda du: 2 * u * du), (2,))
+    assert not prove(lambda u: (u**2, lambda du: 3 * u * du), (2,))
+
+
+def test_the_vjp_is_proved_where_a_target_is_0_too():
+    def wrong(P, Y: ops.OneHot):
+        loss, vjp = ops.cross_entropy(P, Y)
+        return loss, lambda dloss=1.0: np.where(Y == 0, 5, vjp(dloss))
+
+    failure = prove(wrong, (1, 2), (1, 2)).failures[0]
+    assert "= 0" in str(failure)
+    assert 0 in failure.shown_by.region.values()
+
+
+def test_the_vjp_is_proved_where_an_entry_is_the_maximum():
+    def largest(z):
+        mask = z == z.max(axis=-1, keepdims=True)
+        return (z * mask).sum(axis=-1), lambda u: 0 * z
+
+    assert not prove(largest, (1, 2))
