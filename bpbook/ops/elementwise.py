@@ -70,7 +70,8 @@ def tanh(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
 def relu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = max(z, 0), with derivative 1 for z > 0 and 0 for z ≤ 0."""
     _check.floating("z", z)
-    return np.maximum(z, 0), lambda da: da * (z > 0)
+    zeros = np.zeros(z.shape, z.dtype)  # with the number 0 instead, np.maximum takes 3 times longer
+    return np.maximum(z, zeros), lambda da: da * (z > 0)
 
 
 def leaky_relu(z: np.ndarray, slope: float = 0.01) -> tuple[np.ndarray, Vjp]:
