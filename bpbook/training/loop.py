@@ -37,6 +37,7 @@ def fit(
     rng: int | np.random.Generator = 0,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     progress: bool | None = None,
+    clip: Callable[[np.ndarray], object] | None = None,
     on_step: Callable[[int, float, np.ndarray], object] | None = None,
 ) -> History:
     """Train `net` in place on X (m, n) and Y (m, K), and return the history of the run.
@@ -47,6 +48,7 @@ def fit(
 
     validation: (X, Y), measured after each epoch.
     progress: show a progress bar; None shows one on a terminal only, so notebooks stay clean.
+    clip: shortens the gradient in place before each step, `lambda grad: clip_by_norm(grad, 1.0)`.
     on_step: called as `on_step(step, loss, grad)` after each step, the first being 1; `loss` and
         `grad` are those that the step used.
 
@@ -58,6 +60,10 @@ def fit(
     """
     _check_count("epochs", epochs)
     _check_count("batch_size", batch_size)
+    if clip is not None and not callable(clip):
+        raise ValueError(
+            f"clip is {clip!r}; wanted a function, lambda g: clip_by_norm(g, {clip!r})"
+        )
     X, Y = _training_data(net, X, Y)
     if validation is not None:
         _check_batch(*validation, "validation ")
@@ -66,7 +72,7 @@ def fit(
         for epoch in range(1, epochs + 1):
             batches = _batches(len(X), batch_size, rng)
             for rows in batches:
-                loss, grad, problem = _step(net, X[rows], Y[rows], optimizer)
+                loss, grad, problem = _step(net, X[rows], Y[rows], optimizer, clip)
                 if problem:
                     return _stop(history, epoch, problem)
                 history.loss.append(loss)
@@ -108,7 +114,7 @@ def _batches(m: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarr
 
 
 def _step(
-    net: Net, X: np.ndarray, Y: np.ndarray, optimizer: Optimizer
+    net: Net, X: np.ndarray, Y: np.ndarray, optimizer: Optimizer, clip: Callable | None
 ) -> tuple[float, np.ndarray | None, str | None]:
     """Take one step on a batch, or none and say why not: (loss, grad, problem)."""
     # NumPy's own warnings would come before ours, and say neither the step nor the layer.
@@ -122,6 +128,8 @@ def _step(
         loss = float(loss)
         if not (math.isfinite(loss) and all_finite(grad)):
             return loss, grad, first_non_finite(net, X, Y)
+        if clip is not None:
+            clip(grad)
         before = net.theta.copy()
         optimizer.step(net.theta, grad)
         if all_finite(net.theta):
