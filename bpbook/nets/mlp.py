@@ -16,9 +16,20 @@ Init = Callable[[np.random.Generator, int, int], np.ndarray]
 _LINKS = {ops.softmax_cross_entropy: ops.softmax, ops.sigmoid_binary_cross_entropy: ops.sigmoid}
 
 
-def scaled_normal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
-    """Normal weights of variance 1/n_in, so that z starts with about the variance of its input."""
+def lecun_normal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
+    """Normal weights of variance 1/n_in, so that z starts with about the variance of its input.
+
+    The default of a net; its kin are in ``bpbook.training.initializers``.
+    """
+    check_widths(n_out, n_in)
     return rng.normal(0, n_in**-0.5, (n_out, n_in))
+
+
+def check_widths(n_out: int, n_in: int) -> None:
+    """Raise ValueError unless both are whole numbers, at least 1."""
+    for name, n in (("n_out", n_out), ("n_in", n_in)):
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"{name} is {n!r}; wanted a whole number, at least 1")
 
 
 class MLP:
@@ -38,7 +49,7 @@ class MLP:
         sizes: Sequence[int],
         activation: Op | Sequence[Op] = ops.tanh,
         loss: Op = ops.softmax_cross_entropy,
-        init: Init = scaled_normal,
+        init: Init = lecun_normal,
         rng: np.random.Generator | int = 0,
         dtype: type = np.float64,
     ) -> None:

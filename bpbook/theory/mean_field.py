@@ -17,12 +17,10 @@ misses E[relu(x)] by 0.4 %.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-Op = Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
+from bpbook.nets.mlp import Op
 
 REACH = 10.0  # standard deviations: beyond them lies 1e-23 of a normal variable
 

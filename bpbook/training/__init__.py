@@ -1,9 +1,19 @@
 """Training: an optimizer, the loop that feeds it mini-batches, and what the loop records."""
 
+from . import initializers
 from .clipping import clip_by_norm, clip_by_value
 from .history import History
 from .loop import accuracy, fit
 from .monitors import first_non_finite
 from .optimizers import SGD
 
-__all__ = ["SGD", "History", "accuracy", "clip_by_norm", "clip_by_value", "first_non_finite", "fit"]
+__all__ = [
+    "SGD",
+    "History",
+    "accuracy",
+    "clip_by_norm",
+    "clip_by_value",
+    "first_non_finite",
+    "fit",
+    "initializers",
+]
