@@ -5,11 +5,33 @@ from .clipping import clip_by_norm, clip_by_value
 from .history import History
 from .loop import accuracy, fit
 from .monitors import first_non_finite
-from .optimizers import SGD
+from .optimizers import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    Muon,
+    Nadam,
+    Nesterov,
+    RMSProp,
+)
 
 __all__ = [
     "SGD",
+    "AMSGrad",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
     "History",
+    "Lion",
+    "Momentum",
+    "Muon",
+    "Nadam",
+    "Nesterov",
+    "RMSProp",
     "accuracy",
     "clip_by_norm",
     "clip_by_value",
