@@ -20,6 +20,7 @@ from bpbook.ops.elementwise import (
     square,
     tanh,
 )
+from bpbook.ops.landscapes import beale, plateau, quadratic, ravine, rosenbrock, saddle
 from bpbook.ops.linear import affine
 from bpbook.ops.losses import (
     OneHot,
@@ -33,6 +34,7 @@ from bpbook.ops.softmax import log_softmax, logsumexp, softmax
 __all__ = [
     "OneHot",
     "affine",
+    "beale",
     "cross_entropy",
     "elu",
     "exp",
@@ -42,7 +44,12 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mse",
+    "plateau",
+    "quadratic",
+    "ravine",
     "relu",
+    "rosenbrock",
+    "saddle",
     "sigmoid",
     "sigmoid_binary_cross_entropy",
     "silu",

@@ -29,6 +29,12 @@ CATALOG: list[tuple[Callable, tuple[Shape, ...]]] = [
     (ops.cross_entropy, ((2, 3), (2, 3))),
     (ops.softmax_cross_entropy, ((2, 3), (2, 3))),
     (ops.sigmoid_binary_cross_entropy, ((2, 3), (2, 3))),
+    (ops.quadratic, ((3, 2),)),
+    (ops.ravine, ((3, 2),)),
+    (ops.rosenbrock, ((3, 2),)),
+    (ops.beale, ((3, 2),)),
+    (ops.saddle, ((3, 2),)),
+    (ops.plateau, ((3, 2),)),
 ]
 
 

@@ -12,12 +12,15 @@ from bpbook.proof.catalog import CATALOG, prove_all
 RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(3, 4))
 ONE_HOT = np.eye(4)[[2, 0, 3]]
+XY = RNG.normal(size=(3, 2))
+LANDSCAPES = [ops.quadratic, ops.ravine, ops.rosenbrock, ops.beale, ops.saddle, ops.plateau]
 ELEMENTWISE = [getattr(ops, name) for name in ops.elementwise.__dict__ if name in ops.__all__]
 
 # (op of its differentiable arguments alone, those arguments)
 CASES = {
     op.__name__: (op, (Z,)) for op in [*ELEMENTWISE, ops.softmax, ops.log_softmax, ops.logsumexp]
 }
+CASES |= {op.__name__: (op, (XY,)) for op in LANDSCAPES}
 CASES |= {
     "affine": (ops.affine, (Z, RNG.normal(size=(2, 4)), RNG.normal(size=2))),
     "mse": (partial(ops.mse, Y=RNG.normal(size=Z.shape)), (Z,)),
@@ -40,6 +43,7 @@ COMPLEX = (
     "logsumexp",
     "mse",
     "cross_entropy",
+    *(op.__name__ for op in LANDSCAPES),
 )
 everywhere = pytest.mark.parametrize("name", CASES)
 
