@@ -1,9 +1,10 @@
-"""One training step (forward, backward, SGD) of ``nets.MLP`` and its peers, interleaved.
+"""One training step (forward, backward, update) of ``nets.MLP`` and its peers, interleaved.
 
-    python benchmarks/training_step.py [--rounds 30] [--json FILE]
+    python benchmarks/training_step.py [--optimizer Adam] [--rounds 30] [--json FILE]
 
 float32, relu, softmax with cross-entropy. "floor" is the bare matrix products of the step, into
-preallocated arrays. A peer that is not installed is left out, and said so. Times are medians over
+preallocated arrays. The update is SGD, or with ``--optimizer Adam`` that of Adam, against PyTorch
+alone. A peer that is not installed is left out, and said so. Times are medians over
 the rounds; in each round every peer runs once, in a shuffled order, so that a slow spell of the
 machine hits all of them alike. The ratios are what to read: "bpbook / floor" and "peer / bpbook".
 """
@@ -17,6 +18,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -42,13 +44,14 @@ def batch(sizes: tuple[int, ...], m: int) -> tuple[np.ndarray, np.ndarray, list[
     return X, Y, Ws
 
 
-def bpbook(sizes: tuple[int, ...], m: int) -> Step:
+def bpbook(sizes: tuple[int, ...], m: int, update: str = "SGD") -> Step:
     from bpbook import ops
     from bpbook.nets import MLP
-    from bpbook.training import SGD
+    from bpbook.training import SGD, Adam
 
     X, Y, Ws = batch(sizes, m)
-    net, optimizer = MLP(sizes, ops.relu, dtype=np.float32), SGD(RATE)
+    net = MLP(sizes, ops.relu, dtype=np.float32)
+    optimizer = Adam() if update == "Adam" else SGD(RATE)
     for W, start in zip(net.W, Ws, strict=True):
         W[:] = start
 
@@ -76,7 +79,7 @@ def floor(sizes: tuple[int, ...], m: int) -> Step:
     return step
 
 
-def pytorch(sizes: tuple[int, ...], m: int) -> Step:
+def pytorch(sizes: tuple[int, ...], m: int, update: str = "SGD") -> Step:
     import torch
 
     X, Y, Ws = batch(sizes, m)
@@ -86,7 +89,10 @@ def pytorch(sizes: tuple[int, ...], m: int) -> Step:
         layers[-2].weight.data = torch.tensor(W)
         layers[-2].bias.data.zero_()
     net = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+    if update == "Adam":
+        optimizer = torch.optim.Adam(net.parameters())
+    else:
+        optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
     x, labels = torch.tensor(X), torch.tensor(Y.argmax(axis=1))
 
     def step() -> None:
@@ -173,7 +179,10 @@ def mygrad(sizes: tuple[int, ...], m: int) -> Step:
     return step
 
 
-PEERS = {"floor": floor, "pytorch": pytorch, "jax": jax, "autograd": autograd, "mygrad": mygrad}
+OURS = {"bpbook": bpbook, "floor": floor}
+PEERS = {"pytorch": pytorch, "jax": jax, "autograd": autograd, "mygrad": mygrad}
+ADAM = {make.__name__: partial(make, update="Adam") for make in (bpbook, pytorch)}
+CONTESTS = {"SGD": OURS | PEERS, "Adam": OURS | ADAM}
 MODULES = {"pytorch": "torch"}
 
 
@@ -198,25 +207,28 @@ def measure(steps: dict[str, Step], rounds: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--optimizer", choices=("SGD", "Adam"), default="SGD", help="(default SGD)")
     parser.add_argument("--rounds", type=int, default=30, help="rounds per size (default 30)")
     parser.add_argument("--json", metavar="FILE", help="also write the medians to FILE")
     arguments = parser.parse_args()
-    here = ["floor"] + [
-        name
-        for name in PEERS
-        if name != "floor" and importlib.util.find_spec(MODULES.get(name, name))
+    contest = CONTESTS[arguments.optimizer]
+    missing = [
+        n for n in set(contest) - set(OURS) if not importlib.util.find_spec(MODULES.get(n, n))
     ]
-    print(f"{os.cpu_count()} cores; not installed: {', '.join(set(PEERS) - set(here)) or 'none'}")
+    contest = {name: make for name, make in contest.items() if name not in missing}
+    peers = [name for name in contest if name not in OURS]
+    print(f"{arguments.optimizer}, {os.cpu_count()} cores; ", end="")
+    print(f"not installed: {', '.join(sorted(missing)) or 'none'}")
     print(f"{'sizes':>20} {'batch':>5} {'bpbook ms':>10} {'bpbook/floor':>13}", end="")
-    print(*(f"{name + '/bpbook':>16}" for name in here[1:]))
+    print(*(f"{name + '/bpbook':>16}" for name in peers))
     results = []
     for sizes, m in CASES:
-        steps = {"bpbook": bpbook(sizes, m), **{name: PEERS[name](sizes, m) for name in here}}
+        steps = {name: make(sizes, m) for name, make in contest.items()}
         seconds = measure(steps, arguments.rounds)
         ours = seconds["bpbook"]
         print(f"{'-'.join(map(str, sizes)):>20} {m:>5} {ours * 1e3:>10.3f}", end=" ")
         print(f"{ours / seconds['floor']:>13.2f}", end="")
-        print(*(f"{seconds[name] / ours:>16.2f}" for name in here[1:]), flush=True)
+        print(*(f"{seconds[name] / ours:>16.2f}" for name in peers), flush=True)
         results.append({"sizes": sizes, "batch": m, "seconds": seconds})
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
