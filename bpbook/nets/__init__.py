@@ -1,6 +1,21 @@
 """Networks, and the check of their gradients."""
 
-from bpbook.nets.gradient_check import GradientReport, check_gradient, numeric_gradient
+from bpbook.nets.gradient_check import (
+    DirectionReport,
+    GradientReport,
+    check_directions,
+    check_gradient,
+    complex_step,
+    numeric_gradient,
+)
 from bpbook.nets.mlp import MLP
 
-__all__ = ["MLP", "GradientReport", "check_gradient", "numeric_gradient"]
+__all__ = [
+    "MLP",
+    "DirectionReport",
+    "GradientReport",
+    "check_directions",
+    "check_gradient",
+    "complex_step",
+    "numeric_gradient",
+]

@@ -1,9 +1,12 @@
 """The checker itself: it accepts right gradients, names the wrong component, and harms nothing."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from bpbook.nets import check_gradient, numeric_gradient
+from bpbook import ops
+from bpbook.nets import MLP, check_directions, check_gradient, complex_step, numeric_gradient
 
 
 def bowl(x):
@@ -70,3 +73,139 @@ def test_shapes_must_match():
 def test_numeric_gradient_of_a_matrix_has_its_shape():
     A = np.arange(6.0).reshape(2, 3)
     np.testing.assert_allclose(numeric_gradient(lambda M: (M * A).sum(), A * 0 + 1), A, atol=1e-9)
+
+
+def test_a_kink_inside_the_step_is_a_false_alarm_that_a_smaller_step_avoids():
+    near, grad = np.array([1e-6]), np.array([1.0])
+
+    def relu_sum(x):
+        return ops.relu(x)[0].sum()
+
+    assert not check_gradient(relu_sum, near, grad)
+    assert check_gradient(relu_sum, near, grad, step=1e-7)
+    assert not check_gradient(relu_sum, near, 1.01 * grad, step=1e-7)
+
+
+# The complex step.
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-15), (np.float32, 1e-6)])
+def test_complex_step_is_exact_to_rounding(dtype, rtol):
+    x = X.astype(dtype)
+    kept = x.copy()
+    np.testing.assert_allclose(complex_step(bowl, x), slope(x), rtol=rtol)
+    np.testing.assert_array_equal(x, kept)
+    np.testing.assert_array_equal(complex_step(lambda M: (M * M).sum(), np.eye(2)), 2 * np.eye(2))
+
+
+def test_complex_step_notices_a_function_that_drops_the_imaginary_part():
+    with pytest.raises(TypeError, match="f returned the real number"):
+        complex_step(lambda x: np.abs(x).sum(), X)
+
+
+def test_at_a_kink_the_complex_step_gives_the_slope_of_one_side():
+    for at, want in ((-1.0, 0), (0.0, 1), (1.0, 1)):
+        assert complex_step(lambda x: ops.relu(x)[0].sum(), np.array([at])) == want
+
+
+# Random directions.
+
+RNG = np.random.default_rng(3)
+A, W, B = RNG.normal(size=(5, 3)), RNG.normal(size=(4, 3)), RNG.normal(size=4)
+
+
+def wrong_affine(a, W, b, factors):
+    z, vjp = ops.affine(a, W, b)
+    return z, lambda dz: tuple(f * g for f, g in zip(factors, vjp(dz), strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_right_vjp_passes_and_arguments_are_untouched(dtype):
+    arguments = [x.astype(dtype) for x in (A, W, B)]
+    kept = [x.copy() for x in arguments]
+    report = check_directions(ops.affine, *arguments, directions=20)
+    assert report, report
+    assert len(report.error) == 20
+    for x, y in zip(arguments, kept, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("argument", [0, 1, 2])
+@pytest.mark.parametrize("factor", [0, -1, 1 + 1e-6, np.nan])
+def test_one_wrong_argument_is_found(argument, factor):
+    factors = [1.0] * 3
+    factors[argument] = factor
+    report = check_directions(partial(wrong_affine, factors=factors), A, W, B)
+    assert not report.ok
+    assert "vjp is wrong in 3 of 3 random directions" in str(report)
+
+
+def test_the_estimate_of_the_error_is_near_the_true_one():
+    """(0.9 Jᵀ) differs from Jᵀ by 10 % in each argument, so by 10 % in all."""
+    report = check_directions(partial(wrong_affine, factors=(0.9, 0.9, 0.9)), A, W, B)
+    assert report.relative_error == pytest.approx(0.1, rel=1e-6)
+    one = partial(wrong_affine, factors=(1, 1, 0))
+    # ‖J‖²: of each row of a it is ‖W‖², of each row of W it is ‖A‖², of b one 1 for each entry.
+    norms = np.array([5 * (W**2).sum(), 4 * (A**2).sum(), 20.0])
+    report = check_directions(one, A, W, B, directions=2000)
+    assert report.relative_error == pytest.approx(np.sqrt(norms[2] / norms.sum()), rel=0.05)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_large_and_tiny_outputs_and_arguments(scale):
+    def op(x, factor=1.0):
+        out, vjp = ops.square(x)
+        return scale * out, lambda u: factor * vjp(scale * u)
+
+    for size in (1, 1e4):
+        assert check_directions(op, size * X)
+        assert not check_directions(partial(op, factor=1.0001), size * X)
+
+
+def test_a_zero_jacobian_is_right_when_the_vjp_is_zero():
+    assert check_directions(ops.relu, -np.ones(5))
+    assert not check_directions(lambda x: (ops.relu(x)[0], lambda u: u), -np.ones(5))
+
+
+def test_a_large_net_takes_five_evaluations_a_direction_and_a_swapped_weight_is_found():
+    net = MLP((784, 64, 10), rng=0)
+    X, Y = RNG.random((8, 784)), np.eye(10)[RNG.integers(10, size=8)]
+    calls = []
+
+    def right(theta):
+        calls.append(1)
+        return net.op(theta, X, Y)
+
+    def wrong(theta):
+        loss, vjp = net.op(theta, X, Y)
+
+        def backward(dloss):
+            grad = vjp(dloss)
+            net.views(grad)[1][0][:] *= 1.01  # the biases of layer 1: 64 of 50,890 components
+            return grad
+
+        return loss, backward
+
+    assert check_directions(right, net.theta)
+    assert len(calls) == 15
+    assert not check_directions(wrong, net.theta)
+
+
+def test_a_net_of_relus_needs_a_small_step():
+    net = MLP((784, 64, 10), activation=ops.relu, rng=0)
+    X, Y = RNG.random((64, 784)), np.eye(10)[RNG.integers(10, size=64)]
+
+    def op(theta):
+        return net.op(theta, X, Y)
+
+    assert not check_directions(op, net.theta, directions=10)
+    assert check_directions(op, net.theta, directions=10, step=1e-7)
+
+
+def test_directions_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="directions is 0; wanted at least 1"):
+        check_directions(ops.tanh, X, directions=0)
+    with pytest.raises(ValueError, match=r"vjp returned shapes \[\(2,\)\]; the arguments have"):
+        check_directions(lambda x: (x, lambda u: u[:2]), X)
+    with pytest.raises(ValueError, match="vjp returned shapes"):
+        check_directions(lambda W: ops.affine(A, W, B), W)
