@@ -44,7 +44,9 @@ def xavier_is_a_compromise_between_two_directions():
     for _ in range(10):
         q = variance_map(ops.tanh, q, 1.0)
     assert q < 0.06, "tanh shrinks the mean square even where n_in = n_out"
-    return f"proved for all widths; 1000 to 100: {up:.2f} up, {down:.2f} down; 10 tanh layers: {q:.2f}"
+    return (
+        f"proved for all widths; 1000 to 100: {up:.2f} up, {down:.2f} down; 10 tanh layers: {q:.2f}"
+    )
 
 
 @claim("Q2.1.2-d", verdict="proved", chapter=8)
