@@ -59,16 +59,18 @@ def beale(xy: np.ndarray) -> Value:
     Beale (1958), as number 5 of Moré, Garbow & Hillstrom (1981).
     """
     x, y = _coordinates(xy)
-    a, b, c = 1.5 - x + x * y, 2.25 - x + x * y**2, 2.625 - x + x * y**3
-    along_x = 2 * (a * (y - 1) + b * (y**2 - 1) + c * (y**3 - 1))
-    along_y = 2 * (a * x + b * 2 * x * y + c * 3 * x * y**2)
+    y2, y3 = y * y, y * y * y
+    a, b, c = 1.5 - x + x * y, 2.25 - x + x * y2, 2.625 - x + x * y3
+    along_x = 2 * (a * (y - 1) + b * (y2 - 1) + c * (y3 - 1))
+    along_y = 2 * x * (a + 2 * b * y + 3 * c * y2)
     return a * a + b * b + c * c, _slopes(along_x, along_y)
 
 
 def saddle(xy: np.ndarray) -> Value:
     """x²/2 − y²/2 + y⁴/4: a saddle point at the origin, between minima at (0, −1) and (0, 1)."""
     x, y = _coordinates(xy)
-    return (x * x - y * y) / 2 + y**4 / 4, _slopes(x, y**3 - y)
+    y2 = y * y
+    return (x * x - y2) / 2 + y2 * y2 / 4, _slopes(x, y * (y2 - 1))
 
 
 def plateau(xy: np.ndarray) -> Value:

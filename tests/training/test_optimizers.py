@@ -1,14 +1,29 @@
-"""SGD against its closed form, and in place."""
+"""What all optimizers share, and each rule against its formula written plainly."""
 
 import tracemalloc
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from bpbook.training import SGD
-from bpbook.training.optimizers import BLOCK
+from bpbook.nets import MLP
+from bpbook.training import SGD, Adam, Lion, Momentum, Muon, Nadam, Nesterov, RMSProp, optimizers
+from bpbook.training.optimizers import BLOCK, CUBIC, Optimizer, newton_schulz
 
 SIZES = [0, 1, 5, BLOCK, BLOCK + 1, 2 * BLOCK + 7]
+RULES = {c.__name__: c for c in vars(optimizers).values() if isinstance(c, type)}
+del RULES["Optimizer"]
+RULES["Muon"] = partial(Muon, views=lambda flat: [flat])
+every_rule = pytest.mark.parametrize("make", RULES.values(), ids=RULES)
+
+
+def steps(optimizer, theta, grads):
+    return np.array([optimizer.step(theta, g).copy() for g in grads])
+
+
+def normal(*shape, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def test_on_a_quadratic_each_coordinate_decays_geometrically():
@@ -101,3 +116,223 @@ def test_integers_are_refused():
 
 def test_repr():
     assert repr(SGD(0.1)) == "SGD(learning_rate=0.1)"
+
+
+@every_rule
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_every_rule_steps_in_place_and_keeps_the_dtype(make, dtype, decay):
+    theta, grad = normal(7, dtype=dtype), normal(7, seed=1, dtype=dtype)
+    before, same_grad, optimizer = theta.copy(), grad.copy(), make(0.01, weight_decay=decay)
+    for t in range(3):
+        assert optimizer.step(theta, grad) is theta
+        assert optimizer.state["t"] == t + 1
+    assert theta.dtype == dtype
+    assert (grad == same_grad).all()
+    assert (theta != before).all()
+    vectors = [x for x in optimizer.state.values() if isinstance(x, np.ndarray)]
+    assert all(x.dtype == dtype and x.shape == theta.shape for x in vectors)
+
+
+@every_rule
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_float32_follows_float64(make, decay):
+    theta, grads = normal(9), normal(20, 9, seed=1)
+    double = steps(make(0.01, weight_decay=decay), theta.copy(), grads)
+    single = steps(
+        make(0.01, weight_decay=decay), theta.astype(np.float32), grads.astype(np.float32)
+    )
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-4 if make is RULES["Muon"] else 1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in RULES if n != "Muon"])
+def test_a_long_vector_moves_as_its_pieces_do(name):
+    """Blocks are an affair of the cache: no rule sees their borders. (Muon's borders are views.)"""
+    n, cut = 2 * BLOCK + 7, 1000
+    theta, grads = normal(n), normal(3, n, seed=1)
+    whole = steps(RULES[name](0.01, weight_decay=0.1), theta.copy(), grads)[-1]
+    for part in (slice(0, cut), slice(cut, BLOCK), slice(BLOCK, n)):
+        piece = steps(RULES[name](0.01, weight_decay=0.1), theta[part].copy(), grads[:, part])[-1]
+        assert (piece == whole[part]).all()
+
+
+@pytest.mark.parametrize("name", [n for n in RULES if n != "Muon"])
+def test_no_rule_allocates_after_the_first_step(name):
+    theta, grad, optimizer = np.ones(20 * BLOCK), np.ones(20 * BLOCK), RULES[name](1e-3)
+    optimizer.weight_decay = 0.1
+    optimizer.step(theta, grad)
+    tracemalloc.start()
+    try:
+        optimizer.step(theta, grad)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000
+
+
+@every_rule
+def test_reset_forgets_and_a_saved_state_remembers(make):
+    theta, grads = normal(6), normal(9, 6, seed=1)
+    one, start = make(0.01), theta.copy()
+    walked = steps(one, theta, grads[:5])
+    saved = one.state_dict()
+    rest = steps(one, theta, grads[5:])
+    other = make(0.5, weight_decay=0.3)
+    steps(other, theta.copy(), grads[:2])
+    other.load_state_dict(saved)
+    assert other.settings == one.settings
+    assert (steps(other, walked[-1].copy(), grads[5:]) == rest).all()
+    assert saved["state"]["t"] == 5, "a later step reached into the saved copy"
+    one.reset()
+    assert one.state["t"] == 0
+    assert (steps(one, start, grads[:5]) == walked).all()
+
+
+def test_a_saved_state_that_does_not_fit_is_refused_and_changes_nothing():
+    optimizer, theta = Adam(0.1), np.ones(3)
+    optimizer.step(theta, theta)
+    good, before = optimizer.state_dict(), repr(optimizer.state_dict())
+    bad = {
+        "this is the state of SGD; wanted that of Adam": SGD(0.1).state_dict(),
+        "settings has": good | {"settings": {"learning_rate": 1.0}},
+        "beta1 must be": good | {"settings": good["settings"] | {"beta1": 1.0}},
+        "state has": good | {"state": {"t": 1, "m": np.ones(3)}},
+        "differ in shape or dtype": good | {"state": good["state"] | {"v": np.ones(2)}},
+        "whole number of steps": good | {"state": good["state"] | {"t": -1}},
+    }
+    for message, saved in bad.items():
+        with pytest.raises(ValueError, match=message):
+            optimizer.load_state_dict(saved)
+        assert repr(optimizer.state_dict()) == before
+    fresh = Adam().state_dict()
+    optimizer.load_state_dict(fresh)
+    assert optimizer.state == {"t": 0}
+
+
+def test_a_state_belongs_to_one_vector():
+    optimizer = Momentum(0.1)
+    optimizer.step(np.ones(3), np.ones(3))
+    for other in (np.ones(4), np.ones(3, np.float32)):
+        with pytest.raises(ValueError, match=r"the steps so far were on \(3,\) float64; reset"):
+            optimizer.step(other, other)
+    assert optimizer.state["t"] == 1
+    optimizer.reset()
+    optimizer.step(np.ones(4), np.ones(4))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (partial(Momentum, 0.1, 1.0), "momentum must be a finite number, at least 0 and below 1"),
+        (partial(Adam, beta2=-0.1), "beta2 must be a finite number, at least 0 and below 1"),
+        (partial(Adam, eps=0), "eps must be a positive finite number, got 0"),
+        (partial(RMSProp, gamma=float("nan")), "gamma must be"),
+        (partial(SGD, 0.1, weight_decay=-1), "weight_decay must be a finite number, at least 0,"),
+        (partial(Lion, beta1="0.9"), "beta1 must be"),
+        (partial(Nadam, momentum_decay=float("inf")), "momentum_decay must be"),
+    ],
+)
+def test_settings_are_checked(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_nesterov_holds_the_look_ahead_point_of_the_two_line_recursion():
+    """θ = φ + μ v, for v ← μ v + η ∇L(θ − μ v), θ ← θ − v (E2.3.2-d, -e)."""
+    curvature, eta, mu = np.array([1.0, 30.0]), 0.03, 0.8
+    theta, v, phi, optimizer = np.ones(2), np.zeros(2), np.ones(2), Nesterov(eta, mu)
+    for _ in range(50):
+        v = mu * v + eta * curvature * (theta - mu * v)
+        theta = theta - v
+        optimizer.step(phi, curvature * phi)
+        np.testing.assert_allclose(phi + mu * optimizer.state["v"], theta, rtol=0, atol=1e-14)
+
+
+def test_lion_is_the_paper_s_algorithm():
+    theta, m, grads, eta, decay = normal(5), np.zeros(5), normal(50, 5, seed=1), 0.02, 0.1
+    path = steps(Lion(eta, 0.8, 0.95, weight_decay=decay), theta.copy(), grads)
+    for g, got in zip(grads, path, strict=True):
+        c = 0.8 * m + (1 - 0.8) * g
+        theta = theta - eta * (np.sign(c) + decay * theta)
+        m = 0.95 * m + (1 - 0.95) * g
+        np.testing.assert_allclose(got, theta, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("make", [Lion, optimizers.AdamW, RULES["Muon"]])
+def test_decoupled_decay_is_in_no_average(make):
+    theta, grads = normal(5), normal(4, 5, seed=1)
+    decayed, free = make(0.01, weight_decay=0.5), make(0.01, weight_decay=0.0)
+    steps(decayed, theta.copy(), grads)
+    steps(free, theta.copy(), grads)
+    for a, b in zip(decayed.state.values(), free.state.values(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_the_first_steps_by_hand():
+    """g = (3, −0.01): Adam's first step is η sign(g), RMSProp's η sign(g)/√(1 − γ)."""
+    g = np.array([3.0, -0.01])
+    for optimizer, want in (
+        (SGD(0.1), -0.1 * g),
+        (Momentum(0.1), -0.1 * g),
+        (Nesterov(0.1, 0.9), -0.19 * g),
+        (RMSProp(0.1, 0.75, eps=1e-30), -0.2 * np.sign(g)),
+        (Adam(0.1, eps=1e-30), -0.1 * np.sign(g)),
+        (Lion(0.1), -0.1 * np.sign(g)),
+    ):
+        np.testing.assert_allclose(optimizer.step(np.zeros(2), g), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3), (5, 1)])
+def test_newton_schulz_keeps_the_singular_vectors_and_evens_out_the_values(shape):
+    G = normal(*shape)
+    U, _, Vt = np.linalg.svd(G, full_matrices=False)
+    np.testing.assert_allclose(newton_schulz(G, CUBIC, 60), U @ Vt, rtol=0, atol=1e-12)
+    quintic = U.T @ newton_schulz(G) @ Vt.T
+    np.testing.assert_allclose(quintic, np.diag(np.diag(quintic)), rtol=0, atol=1e-12)
+    assert np.diag(quintic).min() > 0.3
+    assert np.diag(quintic).max() < 1.3
+    assert newton_schulz(G.astype(np.float32)).dtype == np.float32
+    assert not newton_schulz(np.zeros(shape)).any()
+
+
+def test_muon_orthogonalizes_each_matrix_of_a_net_and_normalizes_each_bias():
+    net = MLP((3, 4, 2))
+    exact = partial(newton_schulz, coefficients=CUBIC, iterations=60)
+    optimizer, before = Muon(0.1, net.views, orthogonalize=exact), net.theta.copy()
+    optimizer.step(net.theta, normal(net.theta.size))
+    dW, db = net.views((before - net.theta) / 0.1)
+    for W in dW:
+        values = np.linalg.svd(W / np.sqrt(max(1, len(W) / W.shape[1])), compute_uv=False)
+        np.testing.assert_allclose(values, 1, rtol=1e-9)
+    for b in db:
+        assert np.sqrt((b**2).mean()) == pytest.approx(1)
+
+
+def test_muon_refuses_views_that_leave_numbers_out():
+    optimizer, theta = Muon(0.1, lambda flat: [flat[:4].reshape(2, 2)]), np.ones(5)
+    with pytest.raises(ValueError, match=r"views gives \[\(2, 2\)\] of a vector of 5"):
+        optimizer.step(theta, theta)
+    assert optimizer.state["t"] == 0
+
+
+@every_rule
+def test_training_a_net_lowers_its_loss_step_by_step(make):
+    """A small step against the gradient; the first of each rule is one, on the same batch."""
+    net, X = MLP((4, 8, 3)), normal(30, 4)
+    Y = np.eye(3)[np.random.default_rng(1).integers(3, size=30)]
+    optimizer = Muon(1e-3, net.views) if make is RULES["Muon"] else make(1e-3)
+    losses = []
+    for _ in range(10):
+        loss, grad = net.loss_and_grad(X, Y)
+        losses.append(float(loss))
+        optimizer.step(net.theta, grad)
+    assert all(b < a for a, b in pairwise(losses))
+
+
+@every_rule
+def test_a_rule_is_under_15_lines(make):
+    import inspect
+
+    rule = (make.func if isinstance(make, partial) else make)._rule
+    assert rule is not Optimizer._rule
+    assert len(inspect.getsource(rule).splitlines()) < 15

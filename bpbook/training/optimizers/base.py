@@ -168,12 +168,15 @@ class Optimizer:
         return vectors
 
     def _checked_state(self, state: dict) -> dict:
-        started = self.vectors if state and self.vectors and self.vectors[0] in state else ()
+        """A copy of a saved state: the numbers of a first state, and all vectors or none."""
         first = self._first_state()
+        started = self.vectors if any(name in (state or ()) for name in self.vectors) else ()
         _same_names("state", state, [*first, *started])
-        numbers = {k: type(number)(state[k]) for k, number in first.items()}
-        vectors = {k: np.array(state[k]) for k in started}
-        if len({(x.ndim, x.shape, x.dtype.str, x.dtype.kind == "f") for x in vectors.values()}) > 1:
+        if state["t"] != int(state["t"]) or state["t"] < 0:
+            raise ValueError(f"t must be a whole number of steps, got {state['t']!r}")
+        numbers = {name: type(value)(state[name]) for name, value in first.items()}
+        vectors = {name: np.array(state[name]) for name in started}
+        if len({(x.shape, x.dtype) for x in vectors.values()}) > 1:
             raise ValueError("the state's vectors differ in shape or dtype")
         return numbers | vectors
 
