@@ -80,14 +80,21 @@ def test_a_numpy_learning_rate_steps_like_a_python_one():
     assert (one == two).all()
 
 
-@pytest.mark.parametrize("bad", [0, -0.1, float("nan"), float("inf"), "0.1", None, True, 1j])
-def test_learning_rate_must_be_a_positive_finite_number(bad):
-    with pytest.raises(ValueError, match="learning_rate must be a positive finite number, got"):
+@pytest.mark.parametrize("bad", [-0.1, float("nan"), float("inf"), "0.1", None, True, 1j])
+def test_learning_rate_must_be_finite_and_not_negative(bad):
+    with pytest.raises(ValueError, match="learning_rate must be a finite number, at least 0, got"):
         SGD(bad)
     optimizer = SGD(0.1)
     with pytest.raises(ValueError, match="learning_rate must be"):
         optimizer.learning_rate = bad
     assert optimizer.learning_rate == 0.1
+
+
+@every_rule
+def test_a_rate_of_0_where_a_schedule_may_end_leaves_theta(make):
+    optimizer, theta = make(0.1), normal(7)
+    optimizer.learning_rate = 0
+    assert (optimizer.step(theta.copy(), normal(7, seed=1)) == theta).all()
 
 
 @pytest.mark.parametrize(

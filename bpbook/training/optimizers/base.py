@@ -48,7 +48,8 @@ class Setting:
 class Optimizer:
     """Turns gradients into steps on the flat parameter vector; a subclass gives the rule.
 
-    learning_rate: η, positive and finite, and like every setting it may be changed between steps.
+    learning_rate: η, finite and at least 0, where a schedule may end; like every setting it may be
+    changed between steps.
     weight_decay: λ. It adds λ θ to the gradient (L2); where `decoupled` is True it shrinks θ by the
     factor 1 − ηλ before the step instead, and no average sees it (Loshchilov & Hutter 2019).
 
@@ -58,7 +59,7 @@ class Optimizer:
 
     vectors: tuple[str, ...] = ()  # the names of the state's vectors; all start at 0
     decoupled = False
-    learning_rate = Setting(positive=True)
+    learning_rate = Setting()
     weight_decay = Setting()
 
     def __init__(self, **settings: float) -> None:
