@@ -28,6 +28,12 @@ def _sigmoid(z: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0, -z))
 
 
+def erf_like(z: np.ndarray) -> np.ndarray:
+    """erf z in z's dtype; frompyfunc gives objects, and for a single number a Python float."""
+    value = erf(z)
+    return value.astype(z.dtype) if hasattr(value, "astype") else np.asarray(value, z.dtype)
+
+
 def identity(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = z, the activation of a regression's output."""
     _check.floating("z", z)
@@ -97,7 +103,7 @@ def softplus(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
 def gelu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = z Φ(z), Φ the normal distribution function, exact (Hendrycks & Gimpel 2016)."""
     _check.floating("z", z)
-    cdf = (1 + np.asanyarray(erf(z / ROOT_2)).astype(z.dtype)) / 2
+    cdf = (1 + erf_like(z / ROOT_2)) / 2
     return z * cdf, lambda da: da * (cdf + z * np.exp(-z * z / 2) / ROOT_2PI)
 
 

@@ -132,7 +132,7 @@ def _name(op: Callable) -> str:
 
 
 def _arguments(op: Callable, given: tuple) -> tuple[list[str], list[Symbols]]:
-    names = [p for p in inspect.signature(op).parameters][: len(given)]
+    names = _parameters(op, len(given))
     if not given or len(names) < len(given):
         raise ValueError(f"{_name(op)} takes {len(names)} arguments; got {len(given)} shapes")
     hints = typing.get_type_hints(op, include_extras=True) if inspect.isfunction(op) else {}
@@ -147,6 +147,15 @@ def _arguments(op: Callable, given: tuple) -> tuple[list[str], list[Symbols]]:
         else:
             arrays.append(symbols(name, *argument))
     return names, arrays
+
+
+def _parameters(op: Callable, n: int) -> list[str]:
+    """The names of the first n arguments; those of *operands are operands1, operands2, …"""
+    names = []
+    for p in inspect.signature(op).parameters.values():
+        several = p.kind is inspect.Parameter.VAR_POSITIONAL
+        names += [f"{p.name}{i + 1}" for i in range(n)] if several else [p.name]
+    return names[:n]
 
 
 def _call(op: Callable, arrays: list[Symbols], fixed: dict) -> tuple[Symbols, Callable]:

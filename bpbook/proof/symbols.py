@@ -13,7 +13,16 @@ from bpbook.ops.elementwise import erf
 
 # A float in an op's code stands for the number that its author wrote: 0.01 is 1/100, and a double
 # within one rounding of π is π.
-_CONSTANTS = (sp.pi, sp.E, sp.sqrt(2), sp.sqrt(sp.pi), sp.sqrt(2 * sp.pi), sp.log(2))
+_CONSTANTS = (
+    sp.pi,
+    sp.E,
+    sp.sqrt(2),
+    sp.sqrt(sp.pi),
+    sp.sqrt(2 * sp.pi),
+    2 / sp.sqrt(sp.pi),
+    sp.log(2),
+    sp.log(10),
+)
 
 
 def exact(x: object) -> sp.Basic:
@@ -85,6 +94,8 @@ ELEMENTWISE: dict[np.ufunc, Callable] = {
     np.sin: sp.sin,
     np.cos: sp.cos,
     np.tan: sp.tan,
+    np.arcsin: sp.asin,
+    np.arccos: sp.acos,
     np.arctan: sp.atan,
     np.sinh: sp.sinh,
     np.cosh: sp.cosh,
