@@ -1,0 +1,265 @@
+"""What dual numbers and tensors share: arrays in a wrapper, on which NumPy's functions work.
+
+A :class:`Box` holds a value (an array, or a box of a lower level) and answers NumPy's functions by
+way of ``__array_ufunc__`` and ``__array_function__`` (NEP 13 and NEP 18): each call becomes a call
+of the op of :mod:`bpbook.ops` that has the function's derivative, and the box of the highest level
+among the arguments carries it out. Levels keep nested derivatives apart: in a derivative of a
+derivative the inner one's numbers must not be taken for the outer one's.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from bpbook import ops
+from bpbook.autodiff.numpy_api import CONSTANT_FUNCTIONS, CONSTANT_UFUNCS, FUNCTIONS, UFUNCS
+from bpbook.ops.arithmetic import is_number
+
+
+class _Levels(threading.local):
+    top = 0
+
+
+_LEVELS = _Levels()
+
+
+@contextmanager
+def new_level() -> Iterator[int]:
+    """A level above all those in use in this thread."""
+    _LEVELS.top += 1
+    try:
+        yield _LEVELS.top
+    finally:
+        _LEVELS.top -= 1
+
+
+def apply(op: Callable, *args: Any, **kwargs: Any) -> Any:
+    """The output of ``op``; on boxes, computed by those of the highest level."""
+    top = None
+    for x in args:
+        if isinstance(x, Box) and (top is None or x.level > top.level):
+            top = x
+    if top is None:
+        return op(*args, **kwargs)[0]
+    return top._apply(op, args, kwargs)
+
+
+def lift(op: Callable) -> Callable:
+    """``op`` as a function of boxes: ``lift(ops.affine)(a, W, b)`` is the output alone.
+
+    On tensors the op is one node of the tape, whose derivative is the op's own vjp; on dual numbers
+    its body runs. Plain arrays give a plain array.
+    """
+
+    lifted = functools.partial(apply, op)
+    lifted.__name__ = getattr(op, "__name__", "lifted")
+    lifted.__doc__ = op.__doc__
+    return lifted
+
+
+def plain(x: Any) -> Any:
+    """The array inside any number of boxes."""
+    while isinstance(x, Box):
+        x = x.value
+    return x
+
+
+class Box(NDArrayOperatorsMixin):
+    """An array with more than its numbers; see the module. ``value`` is what is inside."""
+
+    __slots__ = ("level", "value")
+    __hash__ = object.__hash__
+
+    def _apply(self, op: Callable, args: tuple, kwargs: dict) -> Any:
+        """Call ``op``, this box being one of the highest level among ``args``."""
+        raise NotImplementedError
+
+    def _assign(self, result: Any) -> None:
+        """Write ``result`` into this box, which was given as ``out=``."""
+        raise NotImplementedError
+
+    def _blank(self) -> Any:
+        """An array like this one that ``out=`` may fill: what ``np.empty_like`` gives."""
+        raise NotImplementedError
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if ufunc in CONSTANT_UFUNCS:
+            return getattr(ufunc, method)(*map(plain, inputs), **kwargs)
+        if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
+            op = {np.add: ops.sum, np.maximum: ops.max, np.minimum: ops.min}[ufunc]
+            axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
+            result = apply(op, *inputs, axis=axis, keepdims=keepdims)
+        elif method == "__call__" and ufunc in UFUNCS:
+            result = apply(UFUNCS[ufunc], *inputs, **kwargs)
+        else:
+            called = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+            raise TypeError(f"np.{called} has no derivative in bpbook.ops; use {_names(UFUNCS)}")
+        if out is None:
+            return result
+        if not isinstance(out[0], Box):
+            raise TypeError(
+                f"out is a {type(out[0]).__name__}, but the result is a {type(result).__name__}, "
+                "which does not fit in it; leave out= away"
+            )
+        out[0]._assign(result)
+        return out[0]
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func in FUNCTIONS:
+            return FUNCTIONS[func](apply, *args, **kwargs)
+        if func in CONSTANT_FUNCTIONS:
+            return func(*map(plain, args), **kwargs)
+        raise TypeError(f"np.{func.__name__} has no derivative here; use {_names(FUNCTIONS)}")
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            f"a {type(self).__name__} would lose its derivative as a plain array; call NumPy's "
+            "functions on it directly, or detach it first"
+        )
+
+    # Facts about the array.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.value)
+
+    @property
+    def ndim(self) -> int:
+        return np.ndim(self.value)
+
+    @property
+    def size(self) -> int:
+        return np.size(self.value)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.value.dtype
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(plain(self))
+
+    def __float__(self) -> float:
+        return float(plain(self))
+
+    def item(self) -> float:
+        """The number of an array that holds one."""
+        return plain(self).item()
+
+    def __eq__(self, other):
+        return np.equal(self, other)
+
+    # The methods of arrays that ops and readers call.
+
+    def sum(self, axis=None, keepdims=False, out=None):
+        result = apply(ops.sum, self, axis=axis, keepdims=keepdims)
+        if out is None:
+            return result
+        out._assign(result)
+        return out
+
+    def mean(self, axis=None, keepdims=False):
+        return apply(ops.mean, self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis=None, keepdims=False):
+        return apply(ops.max, self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis=None, keepdims=False):
+        return apply(ops.min, self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis=None, keepdims=False):
+        deviation = self - self.mean(axis=axis, keepdims=True)
+        return (deviation * deviation).mean(axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape):
+        return apply(ops.reshape, self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self):
+        return self.reshape(-1)
+
+    flatten = ravel
+
+    def transpose(self, *axes):
+        axes = axes[0] if len(axes) == 1 else axes or None
+        return apply(ops.transpose, self, axes=axes)
+
+    @property
+    def T(self):
+        return self.transpose()
+
+    def swapaxes(self, i, j):
+        return np.swapaxes(self, i, j)
+
+    def squeeze(self, axis=None):
+        return np.squeeze(self, axis)
+
+    def astype(self, dtype, copy=True):
+        return self if self.dtype == dtype else apply(ops.cast, self, dtype=dtype)
+
+    def dot(self, other):
+        return np.dot(self, other)
+
+    def clip(self, min=None, max=None):
+        return np.clip(self, min, max)
+
+    def __getitem__(self, key):
+        return apply(ops.index, self, key=_kept(key))
+
+    def scatter(self, key, shape):
+        """Zeros of a shape with this array added at ``key``: see :func:`bpbook.ops.scatter`."""
+        return apply(ops.scatter, self, key=key, shape=shape)
+
+
+def _operator(op: Callable) -> tuple[Callable, Callable]:
+    """The methods of self ∘ x and x ∘ self, which spare the way through NumPy's dispatch."""
+
+    def forward(self, other):
+        if is_number(other):
+            return self._apply(op, (self, other), {})
+        return apply(op, self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def reflected(self, other):
+        if is_number(other):
+            return self._apply(op, (other, self), {})
+        return apply(op, other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return forward, reflected
+
+
+_OPERANDS = (Box, np.ndarray, np.generic)
+
+
+for _name, _op in {
+    "add": ops.add,
+    "sub": ops.subtract,
+    "mul": ops.multiply,
+    "truediv": ops.divide,
+    "pow": ops.power,
+    "matmul": ops.matmul,
+}.items():
+    _forward, _reflected = _operator(_op)
+    setattr(Box, f"__{_name}__", _forward)
+    setattr(Box, f"__r{_name}__", _reflected)
+
+
+def _kept(key: Any) -> Any:
+    """A key that stays as it is when the reader's own index array changes."""
+    if isinstance(key, tuple):
+        return tuple(map(_kept, key))
+    return key.copy() if isinstance(key, np.ndarray) else plain(key)
+
+
+def _names(table: dict) -> str:
+    return ", ".join(sorted({function.__name__ for function in table}))

@@ -1,0 +1,108 @@
+"""A derivative of the reader's own: a forward and a backward that belong together.
+
+The form is PyTorch's ``torch.autograd.Function``, so that its examples run here as they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bpbook.autodiff.box import apply, plain
+from bpbook.autodiff.tape import Tensor, no_grad
+
+
+class Context:
+    """What ``forward`` hands on to ``backward``; attributes of one's own may be added.
+
+    needs_input_grad: for each argument of ``apply``, whether its gradient is asked for.
+    """
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+        self._saved: tuple = ()
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors for backward; they come back as ``saved_tensors``."""
+        self._saved = tensors
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What :meth:`save_for_backward` kept."""
+        return self._saved
+
+
+class Function:
+    """Subclass it with two static methods, and call ``apply``, never ``forward``::
+
+        class Exp(Function):
+            @staticmethod
+            def forward(ctx, x):
+                out = np.exp(x)
+                ctx.save_for_backward(out)
+                return out
+
+            @staticmethod
+            def backward(ctx, grad_output):
+                (out,) = ctx.saved_tensors
+                return grad_output * out
+
+        y = Exp.apply(x)
+
+    ``backward`` returns one gradient for each argument of ``forward``, or None.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, *args: Any) -> Tensor:
+        """The value, from tensors that are off the tape."""
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(ctx: Context, grad_output: Tensor) -> Tensor | tuple[Tensor | None, ...] | None:
+        """The gradient of each argument, from that of the value."""
+        raise NotImplementedError
+
+    @classmethod
+    def apply(cls, *args: Any) -> Tensor:
+        """Run ``forward`` and put it on the tape as one node, with ``backward`` as its derivative.
+
+        Raises TypeError when ``forward`` returns no tensor; in backward, ValueError when the number
+        of gradients or a gradient's shape is not that of the arguments.
+        """
+        if not any(isinstance(x, Tensor) for x in args):
+            raise TypeError(f"{cls.__name__}.apply got no tensor; make one with tensor(data)")
+        ctx = Context(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
+
+        def op(*values: Any) -> tuple[Any, Any]:
+            inputs = [
+                Tensor(v, level=x.level) if isinstance(x, Tensor) else v
+                for x, v in zip(args, values, strict=True)
+            ]
+            with no_grad():
+                out = cls.forward(ctx, *inputs)
+            if not isinstance(out, Tensor):
+                raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, no tensor")
+            return out.value, lambda d: _gradients(cls, ctx, args, d)
+
+        op.__name__ = cls.__name__
+        return apply(op, *args)
+
+
+def _gradients(cls: type[Function], ctx: Context, args: tuple, d: Any) -> tuple:
+    with no_grad():
+        grads = cls.backward(ctx, Tensor(d))
+    grads = grads if isinstance(grads, tuple) else (grads,)
+    if len(grads) != len(args):
+        raise ValueError(
+            f"{cls.__name__}.backward returned {len(grads)} gradients; forward has {len(args)} "
+            "arguments, and each needs one, or None"
+        )
+    for k, (x, g) in enumerate(zip(args, grads, strict=True)):
+        if ctx.needs_input_grad[k] and (g is None or np.shape(plain(g)) != x.shape):
+            got = "None" if g is None else f"shape {np.shape(plain(g))}"
+            raise ValueError(
+                f"{cls.__name__}.backward gave argument {k + 1} a gradient of {got}; it has shape "
+                f"{x.shape}"
+            )
+    return tuple(None if g is None else plain(g) for g in grads)

@@ -1,0 +1,330 @@
+"""Reverse mode: tensors remember how they were made, and ``backward`` walks that tape.
+
+Nothing here differentiates. Recording an op keeps its vjp, which the op itself gave; the walk calls
+them from the last tensor to the first and adds up what arrives at each.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from bpbook.autodiff.box import Box, plain
+
+# Numbers tensors and in-place writes in the order of their making. A tensor is made after all that
+# it depends on, so this order is a topological one.
+_CLOCK = itertools.count(1)
+
+
+class _Writes:
+    """When any tensor was last changed in place; younger tensors need no closer look."""
+
+    last = 0
+
+
+_WRITES = _Writes()
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_MODE = _Mode()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Nothing done inside is recorded; here a tensor may be changed in place (``w -= step``)."""
+    before, _MODE.recording = _MODE.recording, False
+    try:
+        yield
+    finally:
+        _MODE.recording = before
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops are recorded, that is, whether we are outside of :func:`no_grad`."""
+    return _MODE.recording
+
+
+class Tensor(Box):
+    """An array that remembers the op that made it; make the first ones with :func:`tensor`.
+
+    ``requires_grad``: whether a gradient flows into it. ``grad``: after ``backward()``, an array of
+    its shape; it adds up over calls until ``zero_grad()``. ``data``: its numbers, read-only.
+    """
+
+    __slots__ = (
+        "grad",
+        "hooks",
+        "index",
+        "op",
+        "parents",
+        "requires_grad",
+        "root",
+        "vjp",
+        "written",
+    )
+
+    def __init__(self, value: Any, requires_grad: bool = False, level: int = 0) -> None:
+        self.value, self.level, self.requires_grad = value, level, requires_grad
+        self.index = next(_CLOCK)
+        self.op = self.vjp = self.grad = self.hooks = None
+        self.parents: tuple = ()  # the arguments of op, tensors or not
+        self.root: Tensor | None = None  # the tensor whose memory this one shares
+        self.written = 0  # when it was last changed in place
+
+    def _apply(self, op: Callable, args: tuple, kwargs: dict) -> Tensor:
+        level, needs, values = self.level, False, []
+        recording = _MODE.recording or level > 0
+        for x in args:
+            if type(x) is Tensor and x.level == level:
+                needs = needs or x.requires_grad
+                values.append(x.value)
+            elif type(x) is np.ndarray:
+                values.append(_constant(x, self.dtype, recording))
+            else:
+                values.append(x)
+        value, vjp = op(*values, **kwargs)
+        out = Tensor(value, needs and recording, level)
+        if out.requires_grad:
+            out.op, out.vjp, out.parents = op, vjp, args
+        if type(value) is np.ndarray and (value.base is not None or value is values[0]):
+            out.root = _owner(next(x for x in args if type(x) is Tensor))
+        return out
+
+    # In place.
+
+    def _assign(self, result: Any) -> None:
+        self._about_to_change()
+        if isinstance(self.value, np.ndarray):
+            self.value[...] = plain(result)
+        else:  # a single number cannot be changed; another takes its place
+            self.value = self.dtype.type(plain(result))
+
+    def __setitem__(self, key: Any, values: Any) -> None:
+        self._about_to_change()
+        self.value[plain(key)] = plain(values)
+
+    def _about_to_change(self) -> None:
+        if self.requires_grad and _MODE.recording:
+            raise RuntimeError(
+                "a tensor that requires a gradient cannot be changed in place while the tape "
+                "records: write t = t + step for a new tensor, or change it under no_grad()"
+            )
+        _owner(self).written = _WRITES.last = next(_CLOCK)
+
+    # What a reader uses.
+
+    @property
+    def data(self) -> np.ndarray:
+        """The numbers, read-only: change them with ``t[...] = values`` under :func:`no_grad`."""
+        view = np.asarray(plain(self.value)).view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by :func:`tensor`, or needs no gradient."""
+        return self.op is None
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the numbers."""
+        return np.array(plain(self.value))
+
+    def detach(self) -> Tensor:
+        """The same numbers, in the same memory, off the tape."""
+        out = Tensor(self.value, False, self.level)
+        out.root = _owner(self)
+        return out
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+
+    def register_hook(self, hook: Callable[[np.ndarray], np.ndarray | None]) -> Hook:
+        """Call ``hook(gradient)`` when this tensor's gradient is complete, during backward.
+
+        An array that it returns takes the gradient's place. ``.remove()`` ends it. Raises
+        RuntimeError for a tensor that gets no gradient.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("a hook waits for a gradient; this tensor does not require one")
+        self.hooks = {} if self.hooks is None else self.hooks
+        return Hook(self.hooks, hook)
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add ∂self/∂t to ``t.grad`` of every leaf t that requires a gradient.
+
+        gradient: ∂L/∂self, of this tensor's shape; may be left out for a single number, where it is
+        1. retain_graph: keep the tape, for another backward; otherwise its memory is freed on the
+        way. Raises RuntimeError when there is no tape, it was freed, or a number that a derivative
+        needs was changed in place; ValueError when the gradient's shape is not this tensor's.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward from a tensor that depends on none with requires_grad")
+        for t, d in sweep(self, self._seed(gradient), retain_graph):
+            if t.op is None:
+                d = np.array(d) if t.grad is None else t.grad + d
+                t.grad = d
+
+    def _seed(self, gradient: Any) -> Any:
+        if gradient is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward from a tensor of shape {self.shape}; only a single number has one "
+                    "gradient: reduce it first (t.sum()), or give gradient=, of this shape"
+                )
+            return np.ones(self.shape, self.dtype)
+        gradient = np.asarray(plain(gradient), self.dtype)
+        if gradient.shape != self.shape:
+            raise ValueError(f"gradient has shape {gradient.shape}; the tensor has {self.shape}")
+        return gradient
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(np.asarray(plain(self)), separator=", ", prefix="tensor(")
+        return f"tensor({numbers}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # PyTorch's names for what NumPy calls otherwise.
+
+    def mm(self, other: Tensor) -> Tensor:
+        """The matrix product."""
+        return self @ other
+
+    def t(self) -> Tensor:
+        """The transpose."""
+        return self.T
+
+    def unsqueeze(self, axis: int) -> Tensor:
+        """A new axis of length 1."""
+        return np.expand_dims(self, axis)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Repeated to the shape of another."""
+        return np.broadcast_to(self, other.shape)
+
+
+class Hook:
+    """A registered gradient hook; ``remove()`` takes it off again."""
+
+    def __init__(self, hooks: dict, function: Callable) -> None:
+        self._hooks = hooks
+        hooks[self] = function
+
+    def remove(self) -> None:
+        """Take the hook off; a second call does nothing."""
+        self._hooks.pop(self, None)
+
+
+def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
+    """A tensor with a copy of ``data``: numbers, nested lists of them, or an array.
+
+    Raises ValueError when it shall have a gradient but its numbers are integers.
+    """
+    value = np.array(plain(data), dtype)
+    if value.dtype.kind not in "fiub":
+        raise ValueError(f"data has dtype {value.dtype}; wanted real numbers")
+    if requires_grad and value.dtype.kind != "f":
+        raise ValueError(
+            f"data has dtype {value.dtype}; only floating numbers have gradients: "
+            "write 2.0 for 2, or give dtype=float"
+        )
+    return Tensor(value, requires_grad)
+
+
+def sweep(last: Tensor, seed: Any, retain_graph: bool) -> Iterator[tuple[Tensor, Any]]:
+    """Walk the tape backward from ``last``: each tensor with its gradient, once that is complete.
+
+    A tensor's gradient is complete when all that were made from it, and so after it, have been
+    visited: the youngest of those waiting is always next. No recursion, so depth is no limit.
+    """
+    waiting, youngest = {last.index: [last, seed]}, [-last.index]
+    while youngest:
+        t, d = waiting.pop(-heapq.heappop(youngest))
+        if t.hooks:
+            d = _hooked(t, d)
+        yield t, d
+        if t.op is None:
+            continue
+        for x, dx in _pulled_back(t, d):
+            if x.index in waiting:
+                waiting[x.index][1] = waiting[x.index][1] + dx
+            else:
+                waiting[x.index] = [x, dx]
+                heapq.heappush(youngest, -x.index)
+        if not retain_graph:
+            t.vjp, t.parents = _freed, ()
+
+
+def _pulled_back(t: Tensor, d: Any) -> list[tuple[Tensor, Any]]:
+    """The parents that require a gradient, each with what t's gradient d sends it."""
+    shares = t.vjp(d)
+    if type(shares) is not tuple:
+        shares = (shares,)
+    if t.index < _WRITES.last:
+        _refuse_changed(t)
+    pairs = []
+    for k, x in enumerate(t.parents):
+        if type(x) is Tensor and x.requires_grad and x.level == t.level:
+            if k >= len(shares):
+                raise RuntimeError(f"{_name(t.op)} has no derivative for its argument {k + 1}")
+            if x.index >= t.index:
+                raise RuntimeError("the tape has a cycle: a tensor depends on one made after it")
+            pairs.append((x, shares[k]))
+    return pairs
+
+
+def _refuse_changed(t: Tensor) -> None:
+    """Raise RuntimeError when numbers that t's derivative may need changed after it was made."""
+    for x in t.parents:
+        if isinstance(x, Tensor) and _owner(x).written > t.index:
+            raise RuntimeError(
+                f"an argument of {_name(t.op)}, of shape {x.shape}, was changed in place after it "
+                "was used, so its gradient would be wrong; change a copy, or call backward first"
+            )
+    if _owner(t).written > t.index:
+        raise RuntimeError(
+            f"the result of {_name(t.op)}, of shape {t.shape}, was changed in place, and its "
+            "derivative needs it as it was; change a copy"
+        )
+
+
+def _hooked(t: Tensor, d: Any) -> Any:
+    for hook in list(t.hooks.values()):
+        new = hook(d)
+        if new is not None:
+            if np.shape(new) != t.shape:
+                raise ValueError(
+                    f"a hook returned shape {np.shape(new)}; the gradient has shape {t.shape}"
+                )
+            d = new
+    return d
+
+
+def _freed(d: Any) -> Any:
+    raise RuntimeError(
+        "the tape was freed by an earlier backward; for a second one, call the first with "
+        "retain_graph=True"
+    )
+
+
+def _owner(t: Tensor) -> Tensor:
+    """The tensor whose memory t's numbers are in."""
+    return t if t.root is None else t.root
+
+
+def _constant(x: np.ndarray, dtype: np.dtype, recording: bool) -> np.ndarray:
+    """A plain array as the tape keeps it: floating, and a copy, since the reader's may change."""
+    if x.dtype.kind in "iub":
+        return x.astype(dtype)
+    return x.copy() if recording and x.flags.writeable else x
+
+
+def _name(op: Callable) -> str:
+    return getattr(op, "__name__", "an op")

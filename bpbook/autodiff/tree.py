@@ -1,0 +1,39 @@
+"""Pytrees: lists, tuples and dictionaries, nested, with arrays at the leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Tree = Any
+
+
+def flatten(tree: Tree) -> tuple[list, Callable[[list], Tree]]:
+    """The leaves of a tree in order, and the function that builds the same tree of new leaves."""
+    leaves: list = []
+    build = _walk(tree, leaves)
+
+    def rebuild(new: list) -> Tree:
+        return build(iter(new))
+
+    return leaves, rebuild
+
+
+def _walk(tree: Tree, leaves: list) -> Callable:
+    if isinstance(tree, dict):
+        parts = {key: _walk(value, leaves) for key, value in tree.items()}
+        return lambda new: {key: part(new) for key, part in parts.items()}
+    if isinstance(tree, (list, tuple)):
+        builders = [_walk(value, leaves) for value in tree]
+        kind = type(tree)
+        # A namedtuple takes its fields one by one.
+        make = (lambda parts: kind(*parts)) if hasattr(tree, "_fields") else kind
+        return lambda new: make([part(new) for part in builders])
+    leaves.append(tree)
+    return next
+
+
+def tree_map(function: Callable, tree: Tree) -> Tree:
+    """The tree with ``function`` applied to every leaf."""
+    leaves, build = flatten(tree)
+    return build([function(leaf) for leaf in leaves])
