@@ -1,6 +1,6 @@
 """Training: an optimizer, the loop that feeds it mini-batches, and what the loop records."""
 
-from . import initializers
+from . import initializers, schedules
 from .clipping import clip_by_norm, clip_by_value
 from .history import History
 from .loop import accuracy, fit
@@ -38,4 +38,5 @@ __all__ = [
     "first_non_finite",
     "fit",
     "initializers",
+    "schedules",
 ]

@@ -8,6 +8,7 @@ class History:
     """The course of a training run.
 
     loss: one number per step, the mini-batch's loss before its step.
+    learning_rate: per step, the rate that the schedule set; empty without one.
     train_loss: per epoch, the mean of the loss over the samples, each as its mini-batch saw it.
     train_accuracy, validation_accuracy: per epoch, measured after its last step.
     stopped: None, or why training ended early, and where.
@@ -17,6 +18,7 @@ class History:
     train_loss: list[float] = field(default_factory=list)
     train_accuracy: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
     stopped: str | None = None
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from .history import History
 from .monitors import all_finite, first_non_finite
+from .schedules import ReduceOnPlateau, Schedule
 
 ROWS = 4096  # how many samples `accuracy` predicts at a time, to bound its memory
 
@@ -20,9 +21,12 @@ class Net(Protocol):
 
     def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[float, np.ndarray]: ...
     def predict(self, X: np.ndarray) -> np.ndarray: ...
+    def loss(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray: ...  # for ReduceOnPlateau
 
 
 class Optimizer(Protocol):
+    learning_rate: float
+
     def step(self, theta: np.ndarray, grad: np.ndarray) -> np.ndarray: ...
 
 
@@ -38,6 +42,7 @@ def fit(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     progress: bool | None = None,
     clip: Callable[[np.ndarray], object] | None = None,
+    schedule: Schedule | None = None,
     on_step: Callable[[int, float, np.ndarray], object] | None = None,
 ) -> History:
     """Train `net` in place on X (m, n) and Y (m, K), and return the history of the run.
@@ -49,6 +54,9 @@ def fit(
     validation: (X, Y), measured after each epoch.
     progress: show a progress bar; None shows one on a terminal only, so notebooks stay clean.
     clip: shortens the gradient in place before each step, `lambda grad: clip_by_norm(grad, 1.0)`.
+    schedule: gives the learning rate of each *step*, `schedule(0)` for the first of this call, from
+        `bpbook.training.schedules`; without one the optimizer keeps its own. A `ReduceOnPlateau` is
+        fed once an epoch: the loss on `validation`, or without it the training loss.
     on_step: called as `on_step(step, loss, grad)` after each step, the first being 1; `loss` and
         `grad` are those that the step used.
 
@@ -60,10 +68,8 @@ def fit(
     """
     _check_count("epochs", epochs)
     _check_count("batch_size", batch_size)
-    if clip is not None and not callable(clip):
-        raise ValueError(
-            f"clip is {clip!r}; wanted a function, lambda g: clip_by_norm(g, {clip!r})"
-        )
+    _check_function("clip", clip, f"lambda g: clip_by_norm(g, {clip!r})")
+    _check_function("schedule", schedule, f"constant({schedule!r})")
     X, Y = _training_data(net, X, Y)
     if validation is not None:
         _check_batch(*validation, "validation ")
@@ -72,10 +78,14 @@ def fit(
         for epoch in range(1, epochs + 1):
             batches = _batches(len(X), batch_size, rng)
             for rows in batches:
+                if schedule is not None:
+                    optimizer.learning_rate = schedule(history.steps)
                 loss, grad, problem = _step(net, X[rows], Y[rows], optimizer, clip)
                 if problem:
                     return _stop(history, epoch, problem)
                 history.loss.append(loss)
+                if schedule is not None:
+                    history.learning_rate.append(optimizer.learning_rate)
                 bar.update()
                 if on_step is not None:
                     on_step(history.steps, loss, grad)
@@ -84,6 +94,9 @@ def fit(
             history.train_accuracy.append(accuracy(net, X, Y))
             if validation is not None:
                 history.validation_accuracy.append(accuracy(net, *validation))
+            if isinstance(schedule, ReduceOnPlateau):
+                watched = history.train_loss[-1] if validation is None else net.loss(*validation)
+                schedule.update(float(watched))
             bar.set_postfix(loss=history.train_loss[-1], refresh=False)
     return history
 
@@ -161,6 +174,11 @@ def _check_count(name: str, value: object) -> None:
     is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_integer or value < 1:
         raise ValueError(f"{name} must be an integer, 1 or more, got {value!r}")
+
+
+def _check_function(name: str, value: object, example: str) -> None:
+    if value is not None and not callable(value):
+        raise ValueError(f"{name} is {value!r}; wanted a function, {example}")
 
 
 def _training_data(net: Net, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,171 @@
+"""Learning-rate schedules: each is a function from the step, 0 for the first, to the rate.
+
+``fit(..., schedule=cosine(0.1, T_max=500))`` sets the optimizer's rate before each step. A step is
+one update of theta, not an epoch; for a schedule in epochs multiply by the steps of an epoch. Every
+maker raises ValueError for a number that makes no schedule.
+
+`ReduceOnPlateau` is the one that has to be told how training goes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+Schedule = Callable[[int], float]
+
+
+def constant(learning_rate: float) -> Schedule:
+    """The same rate at every step."""
+    _check("learning_rate", learning_rate, 0, math.inf)
+    return lambda step: learning_rate
+
+
+def step_decay(learning_rate: float, every: int, factor: float = 0.1) -> Schedule:
+    """η · factor^⌊t / every⌋, PyTorch's `StepLR` (C3.3.1-a)."""
+    _check("learning_rate", learning_rate, 0, math.inf)
+    _check_steps("every", every)
+    _check("factor", factor, 0, 1)
+    return lambda step: learning_rate * factor ** (step // every)
+
+
+def exponential_decay(learning_rate: float, factor: float) -> Schedule:
+    """η · factorᵗ. With factor 0.1^(1/30) it meets the step decay by 0.1 every 30 steps."""
+    _check("learning_rate", learning_rate, 0, math.inf)
+    _check("factor", factor, 0, 1)
+    return lambda step: learning_rate * factor**step
+
+
+def cosine(learning_rate: float, T_max: int, lowest: float = 0.0) -> Schedule:
+    """η_min + ½ (η − η_min)(1 + cos(πt / T_max)), PyTorch's `CosineAnnealingLR` (C3.3.1-b).
+
+    It is lowest at T_max and then *rises*, back to η at 2 T_max: let T_max be the whole run.
+    PyTorch computes it from the rate before, by a ratio, and differs by rounding only.
+    """
+    _check("learning_rate", learning_rate, 0, math.inf)
+    _check_steps("T_max", T_max)
+    _check("lowest", lowest, 0, learning_rate)
+    return lambda step: _between(learning_rate, lowest, step / T_max)
+
+
+def warm_restarts(learning_rate: float, period: int, lowest: float = 0.0) -> Schedule:
+    """The falling half of a cosine, begun anew every `period` steps (Loshchilov & Hutter 2017)."""
+    falling = cosine(learning_rate, period, lowest)
+    return lambda step: falling(step % period)
+
+
+def one_cycle(
+    peak: float,
+    total: int,
+    rise: float = 0.3,
+    *,
+    start_divisor: float = 25.0,
+    end_divisor: float = 1e4,
+) -> Schedule:
+    """Up and down once: half a cosine from peak/25 to `peak`, another to peak/25/10⁴ (Smith 2018).
+
+    rise: the share of the `total` steps on the way up. The numbers and the two cosines are those of
+    PyTorch's `OneCycleLR`. After `total` steps the rate stays where it is.
+    """
+    _check("peak", peak, 0, math.inf)
+    _check_steps("total", total, least=2)
+    _check("rise", rise, 0, 1)
+    _check("start_divisor", start_divisor, 1, math.inf)
+    _check("end_divisor", end_divisor, 1, math.inf)
+    start, last = peak / start_divisor, total - 1
+    top = max(rise * total - 1, 0)  # the step of the peak, a fraction: so PyTorch has it
+
+    def rate(step: int) -> float:
+        step = min(step, last)
+        if step <= top:
+            return _between(start, peak, step / top if top else 1.0)
+        return _between(peak, start / end_divisor, (step - top) / (last - top))
+
+    return rate
+
+
+def warmup(schedule: Schedule, steps: int, start: float = 0.1) -> Schedule:
+    """Rise in a straight line from start · schedule(0) for `steps` steps; then the schedule begins.
+
+    Gradual warm-up (Goyal et al. 2017). PyTorch's `LinearLR`, then `SequentialLR`.
+    """
+    _check_steps("steps", steps, least=0)
+    _check("start", start, 0, 1)
+
+    def rate(step: int) -> float:
+        if step < steps:
+            return schedule(0) * (start + (1 - start) * step / steps)
+        return schedule(step - steps)
+
+    return rate
+
+
+@dataclass
+class ReduceOnPlateau:
+    """Cut the rate when a metric, the lower the better, has stopped falling (C3.3.1-c).
+
+    `update(metric)`, once an epoch, counts the epochs that are not better than the best so far by
+    the share `threshold`. When the count *exceeds* `patience`, the rate is multiplied by `factor`,
+    not below `lowest`, and the count starts anew; after a cut `cooldown` epochs are not counted.
+
+    For metrics above 0 it is PyTorch's `ReduceLROnPlateau`. Below 0, its mark for "better",
+    best · (1 − threshold), lies *above* the best, so it never cuts; ours is
+    best − threshold·|best|.
+    """
+
+    learning_rate: float
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    cooldown: int = 0
+    lowest: float = 0.0
+    best: float = field(default=math.inf, init=False)
+    bad: int = field(default=0, init=False)  # epochs without an improvement
+    rest: int = field(default=0, init=False)  # epochs of cooldown left
+
+    def __post_init__(self) -> None:
+        _check("learning_rate", self.learning_rate, 0, math.inf)
+        _check("factor", self.factor, 0, 1)
+        _check_steps("patience", self.patience, least=0)
+        _check("threshold", self.threshold, 0, 1)
+        _check_steps("cooldown", self.cooldown, least=0)
+        _check("lowest", self.lowest, 0, self.learning_rate)
+
+    def __call__(self, step: int) -> float:
+        """The present rate: it too is a schedule, one that moves when it is told."""
+        return self.learning_rate
+
+    def update(self, metric: float) -> float:
+        """Take note of one epoch's metric, and return the rate from here on. NaN is no progress."""
+        mark = self.best - self.threshold * abs(self.best) if self.best < math.inf else math.inf
+        better = metric < mark
+        self.best = metric if better else self.best
+        self.bad = 0 if better else self.bad + 1
+        if self.rest > 0:
+            self.rest, self.bad = self.rest - 1, 0
+        if self.bad > self.patience:
+            self.learning_rate = max(self.learning_rate * self.factor, self.lowest)
+            self.rest, self.bad = self.cooldown, 0
+        return self.learning_rate
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Half a cosine from `start` at share 0 to `end` at share 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def _check(name: str, value: object, least: float, most: float) -> None:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not (real and math.isfinite(value) and least <= value <= most):
+        top = "" if most == math.inf else f" to {most:g}"
+        raise ValueError(
+            f"{name} is {value!r}; wanted a finite number, {least:g}{top or ' or more'}"
+        )
+
+
+def _check_steps(name: str, value: object, least: int = 1) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(f"{name} is {value!r}; wanted a whole number of steps, {least} or more")
