@@ -220,6 +220,38 @@ def regions(
     return Picture(figure, f"{title}. {len(X)} points of {n} classes, {right} on their own side.")
 
 
+def trails(
+    value: Callable[[np.ndarray], np.ndarray],
+    paths: Mapping[str, np.ndarray],
+    window: tuple[tuple[float, float], tuple[float, float]],
+    *,
+    title: str,
+) -> Picture:
+    """Walks (steps + 1, 2) by name, on the contours of a loss of two parameters.
+
+    value: points (..., 2) -> (...). Contours are spaced evenly in its logarithm.
+    """
+    figure, axes = _figure(title, "first parameter", "second parameter")
+    (x0, x1), (y0, y1) = window
+    xy = np.stack(np.meshgrid(np.linspace(x0, x1, 161), np.linspace(y0, y1, 161)), axis=-1)
+    height = value(xy) - value(xy).min()
+    height = np.log10(height + height.max() / 1e4)
+    axes.contour(xy[..., 0], xy[..., 1], height, 14, colors="0.7", linewidths=0.7, linestyles="-")
+    for i, (name, path) in enumerate(paths.items()):
+        look = {"color": _look(i).color, "ls": _look(i).linestyle, "marker": _look(i).marker}
+        axes.plot(*path.T, **look, ms=3, lw=1.2, label=name)
+    axes.plot(*next(iter(paths.values()))[0], "o", ms=9, mfc="none", mec="0.2", label="start")
+    axes.set(xlim=window[0], ylim=window[1])
+    axes.grid(False)
+    axes.legend(loc="best", frameon=True, framealpha=0.9)
+    parts = [
+        f"{name} ends at ({number(x)}, {number(y)}) after {len(path) - 1} steps"
+        for name, path in paths.items()
+        for x, y in [path[-1]]
+    ]
+    return Picture(figure, f"{title}. Walks on contours of the loss: {'; '.join(parts)}.")
+
+
 def _look(i: int) -> style.Series:
     return style.SERIES[i % len(style.SERIES)]
 

@@ -50,14 +50,20 @@ def test_the_same_figure_gives_the_same_bytes():
 def test_every_kind_draws():
     Y = np.eye(2)[[0, 1, 0]]
     points = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
+
+    def bowl(xy):
+        return (xy**2).sum(axis=-1)
+
     pictures = [
         plots.bars({"a": [1, 2], "b": [-1, 0]}, ["x", "y"], title="t", ylabel="y"),
         plots.images(np.eye(8)[None], ["one"], title="t"),
         plots.regions(lambda P: np.eye(2)[(P[:, 0] > 0.6).astype(int)], points, Y, title="t"),
+        plots.trails(bowl, {"walk": points}, ((0, 1), (0, 2)), title="t"),
     ]
     assert "a 1, 2; b -1, 0" in repr(pictures[0])
     assert "1 grey images: one" in repr(pictures[1])
     assert "3 on their own side" in repr(pictures[2])
+    assert "walk ends at (0.5, 2) after 2 steps" in repr(pictures[3])
     for picture in pictures:
         assert len(picture.png()) > 1000
 

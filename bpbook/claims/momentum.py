@@ -8,6 +8,7 @@ import sympy as sp
 from bpbook import ops
 from bpbook.claims.indexed import I
 from bpbook.claims.registry import claim
+from bpbook.theory.landscapes import walk
 from bpbook.training import SGD, Momentum, Nesterov
 
 MU, ETA, LAMBDA = sp.symbols("mu eta lambda", positive=True)
@@ -25,15 +26,6 @@ def nesterov_matrix(learning_rate, curvature, momentum):
     """The same for Nesterov, whose gradient is taken at θ − μv."""
     pull = learning_rate * curvature
     return sp.Matrix([[momentum * (1 - pull), pull], [-momentum * (1 - pull), 1 - pull]])
-
-
-def walk(optimizer, op, start, steps: int) -> np.ndarray:
-    """The points (steps + 1, n) of an optimizer on an op of one point."""
-    theta = np.array(start, float)
-    path = [theta.copy()]
-    for _ in range(steps):
-        path.append(optimizer.step(theta, op(theta)[1](1.0)).copy())
-    return np.array(path)
 
 
 def _parabola(theta: np.ndarray):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from bpbook import ops
 
 Point = tuple[float, float]
@@ -37,3 +39,12 @@ LANDSCAPES = {
         Landscape("plateau", ops.plateau, (4.0, 3.0), (0.0, 0.0), ((-5, 5), (-4, 4))),
     )
 }
+
+
+def walk(optimizer, op: Callable, start: Point, steps: int) -> np.ndarray:
+    """The points (steps + 1, n) that an optimizer visits on the op of one point, from `start`."""
+    theta = np.array(start, float)
+    path = [theta.copy()]
+    for _ in range(steps):
+        path.append(optimizer.step(theta, op(theta)[1](1.0)).copy())
+    return np.array(path)

@@ -92,7 +92,7 @@ class AMSGrad(Adam):
 
 
 class Nadam(Adam):
-    """Adam with Nesterov's look-ahead (Dozat 2016, algorithm 2), as PyTorch's `NAdam`.
+    """Adam with Nesterov's look-ahead, after Dozat (2016), as PyTorch's `NAdam`.
 
     m and v as in Adam; with μₜ = β₁ (1 − ½ · 0.96^(ψt)) and Πₜ = μ₁ μ₂ ⋯ μₜ
 
