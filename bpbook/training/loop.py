@@ -1,4 +1,4 @@
-"""`fit`, the training loop, and `accuracy`."""
+"""`fit`, the training loop, the step and the batches it is made of, and `accuracy`."""
 
 import math
 import warnings
@@ -76,11 +76,11 @@ def fit(
     history, rng = History(), np.random.default_rng(rng)
     with _bar(epochs * math.ceil(len(X) / batch_size), progress) as bar:
         for epoch in range(1, epochs + 1):
-            batches = _batches(len(X), batch_size, rng)
+            batches = shuffled_batches(len(X), batch_size, rng)
             for rows in batches:
                 if schedule is not None:
                     optimizer.learning_rate = schedule(history.steps)
-                loss, grad, problem = _step(net, X[rows], Y[rows], optimizer, clip)
+                loss, grad, problem = train_step(net, X[rows], Y[rows], optimizer, clip)
                 if problem:
                     return _stop(history, epoch, problem)
                 history.loss.append(loss)
@@ -121,15 +121,18 @@ def _decide(P: np.ndarray) -> np.ndarray:
     return P[:, 0] > 0.5 if P.shape[1] == 1 else P.argmax(axis=1)
 
 
-def _batches(m: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
+def shuffled_batches(m: int, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Cut the row numbers 0..m-1, in random order, into batches; the last may be smaller."""
     return np.split(rng.permutation(m), range(batch_size, m, batch_size))
 
 
-def _step(
+def train_step(
     net: Net, X: np.ndarray, Y: np.ndarray, optimizer: Optimizer, clip: Callable | None
 ) -> tuple[float, np.ndarray | None, str | None]:
-    """Take one step on a batch, or none and say why not: (loss, grad, problem)."""
+    """Take one step of `fit` on a batch, or none and say why not: (loss, grad, problem).
+
+    With a problem theta is as it was, the loss and the gradient may be anything, or None.
+    """
     # NumPy's own warnings would come before ours, and say neither the step nor the layer.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
