@@ -71,6 +71,11 @@ def plain(x: Any) -> Any:
     return x
 
 
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array of another kind than NumPy's: a box, or one being traced."""
+    return hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic))
+
+
 class Box(NDArrayOperatorsMixin):
     """An array with more than its numbers; see the module. ``value`` is what is inside."""
 

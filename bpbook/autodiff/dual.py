@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bpbook import ops
-from bpbook.autodiff.box import Box, new_level
+from bpbook.autodiff.box import Box, is_foreign, new_level
 from bpbook.autodiff.tree import Tree, flatten
 from bpbook.ops.arithmetic import is_number
 
@@ -151,7 +151,7 @@ def jvp(f: Callable) -> Callable:
 
 
 def _floating(x: Any) -> Any:
-    if isinstance(x, Box):
+    if is_foreign(x):
         return x
     x = np.asarray(x)
     if x.dtype.kind != "f":

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import Box, new_level, plain
+from bpbook.autodiff.box import is_foreign, new_level, plain
 from bpbook.autodiff.dual import _floating, jvp
 from bpbook.autodiff.tape import Tensor, sweep
 from bpbook.autodiff.tree import Tree, flatten, tree_map
@@ -203,7 +203,7 @@ def _basis(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def _own(d: Any) -> Any:
-    return d if isinstance(d, Box) else np.array(d)
+    return d if is_foreign(d) else np.array(d)
 
 
 def _zeros(t: Tensor) -> np.ndarray:

@@ -33,6 +33,15 @@ def _walk(tree: Tree, leaves: list) -> Callable:
     return next
 
 
+def leaves(tree: Tree) -> list:
+    """The leaves of a tree in order, without the way back."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (list, tuple)):
+        return [tree]
+    return [leaf for part in tree for leaf in leaves(part)]
+
+
 def tree_map(function: Callable, tree: Tree) -> Tree:
     """The tree with ``function`` applied to every leaf."""
     leaves, build = flatten(tree)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
+def _stands_for_every_value(x: np.ndarray) -> bool:
+    """Symbols, and arrays of another kind (tensors, traced ones), have no numbers to check."""
+    return x.dtype.kind == "O" or not isinstance(x, np.ndarray)
+
+
 def floating(name: str, x: object) -> None:
     """Raise ``ValueError`` unless ``x`` is an array that can carry a derivative."""
     dtype = getattr(x, "dtype", None)
@@ -55,7 +60,7 @@ def batch(name: str, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
         raise ValueError(f"Y has {got}; {name} has shape {x.shape}, and Y must have the same{hint}")
     if dtype.kind not in "fiubO":
         raise ValueError(f"Y has dtype {dtype}; targets must be real numbers")
-    if dtype.kind == "f" and not np.isfinite(Y).all():
+    if dtype.kind == "f" and isinstance(Y, np.ndarray) and not np.isfinite(Y).all():
         row = int(np.argmin(np.isfinite(Y).all(axis=1)))
         raise ValueError(f"Y has a value that is not finite, in row {row}: {Y[row]}")
     return Y.astype(x.dtype, copy=False) if x.dtype.kind == "f" and dtype.kind != "O" else Y
@@ -63,7 +68,7 @@ def batch(name: str, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
 
 def one_hot(Y: np.ndarray) -> None:
     """Each row has a single 1 and otherwise 0."""
-    if Y.dtype.kind == "O":
+    if _stands_for_every_value(Y):
         return
     # m entries that are not 0, and each row sums to 1: so each row has one, and it is 1.
     if np.count_nonzero(Y) != len(Y) or not (Y.sum(axis=1) == 1).all():
@@ -78,9 +83,68 @@ def one_hot(Y: np.ndarray) -> None:
 
 def between_0_and_1(name: str, x: np.ndarray) -> None:
     """Every entry is a probability."""
-    if x.dtype.kind == "O" or ((np.real(x) >= 0).all() and (np.real(x) <= 1).all()):
+    if _stands_for_every_value(x) or ((np.real(x) >= 0).all() and (np.real(x) <= 1).all()):
         return
     raise ValueError(
         f"{name} has shape {x.shape} and entries outside [0, 1] "
         f"(smallest {x.min()}, largest {x.max()}); wanted probabilities"
     )
+
+
+def features(z: np.ndarray, **vectors: np.ndarray) -> None:
+    """z: (..., n), n and the other lengths at least 1, and vectors of shape (n,)."""
+    floating("z", z)
+    if z.ndim == 0 or 0 in z.shape:
+        raise ValueError(f"z has shape {z.shape}; wanted (..., n), not empty")
+    _vectors(z, -1, vectors)
+
+
+def channels(z: np.ndarray, **vectors: np.ndarray) -> None:
+    """z: (m, n) or (m, c, h, w), not empty, and vectors of one entry per column or channel."""
+    floating("z", z)
+    if z.ndim not in (2, 4) or 0 in z.shape:
+        raise ValueError(
+            f"z has shape {z.shape}; wanted (m, n), one row per sample, or (m, c, h, w), images "
+            "of c channels; not empty"
+        )
+    _vectors(z, 1, vectors)
+
+
+def _vectors(z: np.ndarray, axis: int, vectors: dict[str, np.ndarray]) -> None:
+    n = z.shape[axis]
+    for name, x in vectors.items():
+        floating(name, x)
+        if x.shape != (n,):
+            raise ValueError(f"{name} has shape {x.shape}; z has shape {z.shape}, so wanted ({n},)")
+
+
+def rate(value: float) -> None:
+    """A probability of being dropped, less than 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"rate is {value}; wanted a probability in [0, 1)")
+
+
+def images(name: str, x: np.ndarray) -> None:
+    """A batch of images (m, c, h, w), not empty."""
+    floating(name, x)
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(
+            f"{name} has shape {x.shape}; wanted (m, c, h, w), m images of c channels, not empty"
+        )
+
+
+def convolution(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
+    """Shapes (m, c_in, h, w), (c_out, c_in, kh, kw), (c_out,), or an error that names both."""
+    images("x", x)
+    floating("W", W)
+    floating("b", b)
+    if W.ndim != 4 or 0 in W.shape or W.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"W has shape {W.shape}; x has {x.shape[1]} channels, so W must be "
+            f"(c_out, {x.shape[1]}, kh, kw); x has shape {x.shape}"
+        )
+    if b.shape != W.shape[:1]:
+        raise ValueError(
+            f"b has shape {b.shape}; W has {W.shape[0]} channels of output, so b must be "
+            f"({W.shape[0]},); W has shape {W.shape}"
+        )

@@ -1,0 +1,71 @@
+"""Static graphs: trace a function once, make a plan, then run the plan many times.
+
+``compile`` is the counterpart of the tape. The tape records anew at each run, and so may take
+another way at each; a compiled function takes the way of its example, and refuses inputs of another
+shape. In return all that can be settled beforehand is settled once (:mod:`bpbook.autodiff.plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bpbook.autodiff.plan import Plan
+from bpbook.autodiff.trace import Program, Traced
+from bpbook.autodiff.tree import Tree, flatten, leaves
+
+
+class Compiled:
+    """A function as a plan; call it with arrays like those it was traced on.
+
+    ``print`` shows its steps. ``plan`` counts them, and its memory.
+    """
+
+    def __init__(self, f: Callable, examples: tuple) -> None:
+        self.__name__ = getattr(f, "__name__", "compiled")
+        arrays, build = flatten(examples)
+        arrays = [np.array(x) for x in arrays]
+        self._kinds = [_kind(x) for x in arrays]
+        program = Program()
+        value = f(*build([program.input(x) for x in arrays]))
+        outs, self._build = flatten(value)
+        variables = [y.variable if isinstance(y, Traced) else np.asarray(y) for y in outs]
+        self.plan = Plan(program, variables)
+
+    def __call__(self, *args: Tree) -> Tree:
+        given = leaves(args)
+        if [_kind(x) for x in given] != self._kinds:
+            raise ValueError(self._misfit(given))
+        return self._build(self.plan.run(given))
+
+    def _misfit(self, given: list) -> str:
+        if len(given) != len(self._kinds):
+            return (
+                f"{self.__name__} got {len(given)} arrays; it was compiled for {len(self._kinds)}"
+            )
+        pairs = zip(map(_kind, given), self._kinds, strict=True)
+        i, (got, want) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        return (
+            f"array {i} has shape {got[0]} and dtype {got[1]}; {self.__name__} was compiled for "
+            f"shape {want[0]} and dtype {want[1]}: compile it anew for another"
+        )
+
+    def __repr__(self) -> str:
+        return str(self.plan)
+
+
+def _kind(x: Any) -> tuple:
+    """What must be the same at every call."""
+    return getattr(x, "shape", None), getattr(x, "dtype", None)
+
+
+def compile(f: Callable, *examples: Tree) -> Compiled:
+    """f, traced on ``examples`` (arrays or pytrees of them) and planned.
+
+    f may be any function of this package's transforms too: ``compile(value_and_grad(loss), theta)``
+    plans the forward and the backward pass as one program. Raises TypeError where f branches on an
+    array's numbers.
+    """
+    return Compiled(f, examples)

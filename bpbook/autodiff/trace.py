@@ -1,0 +1,200 @@
+"""Tracing: run a function once on stand-ins that write down every NumPy call made on them.
+
+A function run on :class:`Traced` arrays leaves a straight program: no Python between the calls, no
+branch, the shapes known. What depends on no input is computed now, once, and stands in the program
+as a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from bpbook.autodiff.tree import flatten
+from bpbook.ops.shapes import scatter
+
+
+@dataclass(eq=False)
+class Variable:
+    """A result of a program's step, or an input of it: how it is made, and an example of it.
+
+    function, args, kwargs: the call; variables among the arguments stand for their results. An
+    input has no function.
+    """
+
+    example: Any
+    function: Callable | None = None
+    args: tuple = ()
+    kwargs: dict = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> list[Variable]:
+        """The variables among the arguments, those within lists too."""
+        return [x for x in flatten((self.args, self.kwargs))[0] if isinstance(x, Variable)]
+
+    @property
+    def name(self) -> str:
+        """What the step does, in NumPy's words."""
+        function = self.function
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, np.ufunc):
+            return f"{owner.__name__}.{function.__name__}"
+        return getattr(function, "__name__", "input")
+
+
+class Traced(NDArrayOperatorsMixin):
+    """A stand-in for an array of known shape and dtype, whose numbers are not known yet."""
+
+    __slots__ = ("program", "variable")
+    __hash__ = object.__hash__
+
+    def __init__(self, variable: Variable, program: Program) -> None:
+        self.variable, self.program = variable, program
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        if out is not None:
+            raise TypeError("out= cannot be traced: a traced program plans its memory itself")
+        kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return self.program.call(function, *inputs, **kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func is np.shape:
+            return self.shape
+        return self.program.call(func, *args, **kwargs)
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("the numbers of a traced array are not known; use NumPy's functions on it")
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a branch depends on the numbers of a traced array, so the program would be right for "
+            "this example only: write np.where(condition, x, y), or use the tape"
+        )
+
+    def __float__(self) -> float:
+        raise TypeError("the number of a traced array is not known; keep it an array")
+
+    __int__ = __index__ = __float__
+
+    def __eq__(self, other):
+        return np.equal(self, other)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.variable.example)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return np.size(self.variable.example)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.variable.example.dtype
+
+    def __len__(self) -> int:
+        return len(self.variable.example)
+
+    def __iter__(self) -> Iterator[Traced]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(k, Traced) and k.dtype == bool for k in parts):
+            raise TypeError("how many entries a traced mask picks is not known; use np.where")
+        return self.program.call(getitem, self, key)
+
+    def scatter(self, key, shape):
+        return self.program.call(scattered, self, key, shape)
+
+    def sum(self, axis=None, keepdims=False):
+        return np.add.reduce(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis=None, keepdims=False):
+        return np.maximum.reduce(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis=None, keepdims=False):
+        return np.minimum.reduce(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis=None, keepdims=False):
+        return np.mean(self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape):
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self):
+        return np.reshape(self, -1)
+
+    def transpose(self, *axes):
+        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    @property
+    def T(self):
+        return np.transpose(self)
+
+    def swapaxes(self, i, j):
+        return np.swapaxes(self, i, j)
+
+    def astype(self, dtype, copy=True):
+        return self if self.dtype == dtype else self.program.call(cast, self, dtype)
+
+
+class Program:
+    """The variables of a trace, in the order of their making; equal calls are made once."""
+
+    def __init__(self) -> None:
+        self.variables: list[Variable] = []
+        self._known: dict[tuple, Variable] = {}
+
+    def input(self, example: np.ndarray) -> Traced:
+        """A stand-in for an input like ``example``."""
+        return self._add(Variable(example))
+
+    def call(self, function: Callable, *args: Any, **kwargs: Any) -> Traced:
+        """Write a call down, and make it on the examples to learn its shape and dtype."""
+        leaves, build = flatten((args, kwargs))
+        args, kwargs = build([x.variable if isinstance(x, Traced) else _kept(x) for x in leaves])
+        key = (function, *map(_identity, flatten((args, sorted(kwargs.items())))[0]), len(args))
+        if key not in self._known:
+            values = [x.variable.example if isinstance(x, Traced) else x for x in leaves]
+            example_args, example_kwargs = build(values)
+            example = function(*example_args, **example_kwargs)
+            self._known[key] = self._add(Variable(example, function, args, kwargs)).variable
+        return Traced(self._known[key], self)
+
+    def _add(self, variable: Variable) -> Traced:
+        self.variables.append(variable)
+        return Traced(variable, self)
+
+
+def getitem(x: np.ndarray, key: Any) -> np.ndarray:
+    """x[key], as a function."""
+    return x[key]
+
+
+def scattered(d: np.ndarray, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The adjoint of getitem."""
+    return scatter(d, key, shape)[0]
+
+
+def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """x in another dtype."""
+    return x.astype(dtype)
+
+
+def _kept(x: Any) -> Any:
+    """A constant of the program: a copy, for the reader's array may change."""
+    return x.copy() if isinstance(x, np.ndarray) and x.flags.writeable else x
+
+
+def _identity(x: Any) -> Any:
+    """What tells two arguments of a call apart: a number its value, an array itself."""
+    return (type(x), x) if isinstance(x, (int, float, str, type(None))) else (type(x), id(x))
