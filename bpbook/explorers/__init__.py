@@ -8,8 +8,12 @@ from bpbook.explorers.backprop_trace import BackpropTrace
 from bpbook.explorers.base import Explorer
 from bpbook.explorers.chain_rule import ChainRule
 from bpbook.explorers.gradient_cost import GradientCost
+from bpbook.explorers.gradient_flow import GradientFlow
+from bpbook.explorers.initialization import Initialization
 from bpbook.explorers.neurons import Neurons
+from bpbook.explorers.schedules import Schedules
 from bpbook.explorers.softmax_cross_entropy import SoftmaxCrossEntropy
+from bpbook.explorers.step_size import StepSize
 
 #: Every explorer, in the order of the chapters; the tests and the latency benchmark go through it.
 ALL: tuple[type[Explorer], ...] = (
@@ -18,6 +22,10 @@ ALL: tuple[type[Explorer], ...] = (
     BackpropTrace,
     SoftmaxCrossEntropy,
     GradientCost,
+    GradientFlow,
+    Initialization,
+    StepSize,
+    Schedules,
 )
 
 __all__ = [
@@ -26,6 +34,10 @@ __all__ = [
     "ChainRule",
     "Explorer",
     "GradientCost",
+    "GradientFlow",
+    "Initialization",
     "Neurons",
+    "Schedules",
     "SoftmaxCrossEntropy",
+    "StepSize",
 ]
