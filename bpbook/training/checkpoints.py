@@ -1,0 +1,127 @@
+"""Checkpoints: a net, its optimizer and the random state in one file, to go on from later."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .optimizers.base import Optimizer
+
+FORMAT = "bpbook checkpoint 1"
+
+
+def save(
+    path: str | os.PathLike,
+    net,
+    optimizer: Optimizer,
+    rng: np.random.Generator | None = None,
+) -> Path:
+    """Write net, optimizer and random state to ``path`` (its suffix becomes .npz), and return it.
+
+    rng: the Generator that shuffles the batches; with it, training that is resumed from the file
+    takes the very steps that it would have taken without a break. The file is written aside and
+    then put in place at once: whatever happens meanwhile, ``path`` holds the old file or the new.
+    A process that is killed may leave a hidden ``.part`` file beside it.
+    """
+    path = Path(path).with_suffix(".npz")
+    saved = optimizer.state_dict()
+    numbers, vectors = _parted(saved["state"])
+    net_numbers, net_vectors = _parted(getattr(net, "state", {}))
+    meta = {
+        "format": FORMAT,
+        "net": _layout(net),
+        "net_state": net_numbers,
+        "rule": saved["rule"],
+        "settings": saved["settings"],
+        "optimizer_state": numbers,
+        "rng": None if rng is None else rng.bit_generator.state,
+    }
+    arrays = {"theta": net.theta}
+    arrays |= {f"optimizer/{name}": x for name, x in vectors.items()}
+    arrays |= {f"net/{name}": x for name, x in net_vectors.items()}
+    _write(path, {"meta": np.array(json.dumps(meta)), **arrays})
+    return path
+
+
+def load(
+    path: str | os.PathLike,
+    net,
+    optimizer: Optimizer,
+    rng: np.random.Generator | None = None,
+) -> None:
+    """Put net, optimizer and rng into the state that :func:`save` wrote.
+
+    They must be made as they were then: the same sizes and dtype, the same rule, the same kind of
+    random generator. Raises FileNotFoundError, or ValueError when the file is cut, is no
+    checkpoint, or belongs to another net, optimizer or generator; then nothing is changed.
+    """
+    meta, arrays = _read(Path(path))
+    if meta["net"] != _layout(net):
+        raise ValueError(f"{path} is of the net {meta['net']}; this one is {_layout(net)}")
+    if rng is not None and meta["rng"] is None:
+        raise ValueError(f"{path} holds no random state; save it with rng=")
+    if rng is not None and meta["rng"]["bit_generator"] != rng.bit_generator.state["bit_generator"]:
+        raise ValueError(f"{path} holds the state of a {meta['rng']['bit_generator']} generator")
+    state = meta["optimizer_state"] | _under("optimizer/", arrays)
+    try:
+        optimizer.load_state_dict(
+            {"rule": meta["rule"], "settings": meta["settings"], "state": state}
+        )
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit this optimizer: {error}") from None
+    net.theta[...] = arrays["theta"]
+    if hasattr(net, "state"):
+        net.state = meta["net_state"] | _under("net/", arrays)
+    if rng is not None:
+        rng.bit_generator.state = meta["rng"]
+
+
+def _layout(net) -> dict:
+    """What must be the same for theta to mean the same: the kind, the dtype, the parts' shapes."""
+    parts = [list(np.shape(x)) for pair in zip(net.W, net.b, strict=True) for x in pair]
+    return {"kind": type(net).__name__, "dtype": str(net.theta.dtype), "shapes": parts}
+
+
+def _parted(state: dict) -> tuple[dict, dict]:
+    """The plain values of a state, which JSON keeps, and its arrays."""
+    arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
+    return {k: v for k, v in state.items() if k not in arrays}, arrays
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): x for k, x in arrays.items() if k.startswith(prefix)}
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+
+
+def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """The meta data and every array, all read and their checksums verified before any is used."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop("meta")))
+        if meta["format"] != FORMAT:
+            raise ValueError(f"its format is {meta['format']!r}; wanted {FORMAT!r}")
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no whole checkpoint: {error}") from error
+    return meta, arrays

@@ -1,0 +1,159 @@
+"""Checkpoints: whole or not there, refused when they do not fit, and exact to the bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from bpbook import data, ops
+from bpbook.nets import MLP
+from bpbook.training import SGD, Adam, Momentum, fit
+from bpbook.training.checkpoints import load, save
+
+X, Y = (lambda d: (d.X_train[:200], d.Y_train[:200]))(data.digits())
+
+
+def a_net(rng=0, dtype=np.float64):
+    return MLP((64, 8, 10), ops.tanh, rng=rng, dtype=dtype)
+
+
+def train(net, optimizer, rng, epochs):
+    fit(net, X, Y, optimizer, epochs=epochs, batch_size=32, rng=rng)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [lambda: SGD(0.1), lambda: Momentum(0.05), lambda: Adam(0.01)])
+def test_resumed_training_is_the_same_to_the_bit(tmp_path, make, dtype):
+    whole, optimizer, rng = a_net(dtype=dtype), make(), np.random.default_rng(7)
+    train(whole, optimizer, rng, epochs=4)
+
+    first, optimizer, rng = a_net(dtype=dtype), make(), np.random.default_rng(7)
+    train(first, optimizer, rng, epochs=2)
+    path = save(tmp_path / "run", first, optimizer, rng)
+    later, optimizer, rng = a_net(rng=99, dtype=dtype), make(), np.random.default_rng(1)
+    load(path, later, optimizer, rng)
+    np.testing.assert_array_equal(later.theta, first.theta)
+    train(later, optimizer, rng, epochs=2)
+    np.testing.assert_array_equal(later.theta, whole.theta)
+
+
+def test_settings_changed_on_the_way_come_back(tmp_path):
+    net, optimizer = a_net(), Adam(0.01)
+    optimizer.learning_rate = 0.0025
+    path = save(tmp_path / "run.npz", net, optimizer)
+    assert path == tmp_path / "run.npz"
+    again = Adam(0.01)
+    load(path, net, again)
+    assert again.learning_rate == 0.0025
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        load(tmp_path / "none.npz", a_net(), SGD(0.1))
+
+
+def unchanged(net, optimizer, path, message, **more):
+    """Loading fails, says why, and leaves everything as it was."""
+    theta, state = net.theta.copy(), json.dumps(optimizer.state_dict(), default=list)
+    with pytest.raises(ValueError, match=message):
+        load(path, net, optimizer, **more)
+    np.testing.assert_array_equal(net.theta, theta)
+    assert json.dumps(optimizer.state_dict(), default=list) == state
+
+
+@pytest.fixture
+def saved(tmp_path):
+    net, optimizer, rng = a_net(), Adam(0.01), np.random.default_rng(0)
+    train(net, optimizer, rng, epochs=1)
+    return save(tmp_path / "run.npz", net, optimizer, rng)
+
+
+def test_a_file_cut_anywhere_is_refused(saved):
+    whole = saved.read_bytes()
+    for length in [0, 1, 100, len(whole) // 2, len(whole) - 1]:
+        saved.write_bytes(whole[:length])
+        unchanged(a_net(rng=5), Adam(0.01), saved, "no whole checkpoint")
+
+
+def test_a_flipped_bit_is_noticed(saved):
+    whole = bytearray(saved.read_bytes())
+    place = whole.index(b"theta.npy") + 300  # within theta's numbers
+    whole[place] ^= 1
+    saved.write_bytes(whole)
+    unchanged(a_net(rng=5), Adam(0.01), saved, "no whole checkpoint")
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    path = tmp_path / "foreign.npz"
+    np.savez(path, theta=np.zeros(3))
+    unchanged(a_net(), Adam(0.01), path, "no whole checkpoint")
+    path.write_text("hello")
+    unchanged(a_net(), Adam(0.01), path, "no whole checkpoint")
+    np.savez(path, meta=np.array(json.dumps({"format": "another 9"})))
+    unchanged(a_net(), Adam(0.01), path, "its format is 'another 9'")
+
+
+def test_no_pickle_is_ever_loaded(tmp_path):
+    path = tmp_path / "pickled.npz"
+    np.savez(path, meta=np.array({"format": "x"}, dtype=object))
+    unchanged(a_net(), Adam(0.01), path, "no whole checkpoint")
+
+
+def test_what_does_not_fit_is_refused(saved):
+    unchanged(MLP((64, 9, 10)), Adam(0.01), saved, "is of the net")
+    unchanged(a_net(dtype=np.float32), Adam(0.01), saved, "is of the net")
+    unchanged(a_net(), SGD(0.1), saved, "does not fit this optimizer.*Adam")
+    other = np.random.Generator(np.random.MT19937(0))
+    unchanged(a_net(), Adam(0.01), saved, "PCG64 generator", rng=other)
+    without = save(saved.with_name("without"), a_net(), Adam(0.01))
+    unchanged(a_net(), Adam(0.01), without, "no random state", rng=np.random.default_rng(0))
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="no space left"):
+        save(saved, a_net(rng=3), Adam(0.01))
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+WRITER = """
+import sys, numpy as np
+from bpbook.nets import MLP
+from bpbook.training import SGD
+from bpbook.training.checkpoints import save
+net = MLP((200, 200, 10))
+for k in range(1_000_000):
+    net.theta[...] = k
+    save(sys.argv[1], net, SGD(0.1))
+    print(k, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_killed_at_any_moment_the_file_is_old_or_new(tmp_path):
+    """Each θ is one number repeated, so a mixture of two writes would show."""
+    path, rng = tmp_path / "run.npz", np.random.default_rng(0)
+    for _ in range(8):
+        path.unlink(missing_ok=True)
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE)
+        for _ in range(rng.integers(1, 5)):
+            done = int(writer.stdout.readline())
+        time.sleep(rng.uniform(0, 0.02))  # into the middle of a later write
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        net = MLP((200, 200, 10))
+        load(path, net, SGD(0.2))
+        assert np.ptp(net.theta) == 0
+        assert net.theta[0] >= done
