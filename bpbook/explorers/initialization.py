@@ -80,11 +80,11 @@ class Initialization(Explorer):
     size = (7.2, 4.6)
 
     depth = Slider(20, min=2, max=60, label="depth (layers)")
-    gain = Slider(1.0, min=0.0, max=3.0, step=0.05, label="gain (times the weights)")
+    gain = Slider(1.0, min=0.0, max=5.0, step=0.05, label="gain of the weights")
     initialization = Choice("xavier_normal", INITIALIZERS)
     activation = Choice("relu", tuple(ACTIVATIONS))
-    wide = Stops(128, WIDTHS, label="wide layers (units)")
-    narrow = Stops(32, WIDTHS, label="narrow layers (units)")
+    wide = Stops(128, WIDTHS, label="wide layers")
+    narrow = Stops(32, WIDTHS, label="narrow layers")
     shape = Choice("alternate", SHAPES, label="order of the widths")
     draw_number = Slider(0, min=0, max=20, label="number of the draw")
 
