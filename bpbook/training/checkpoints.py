@@ -68,11 +68,10 @@ def load(
         raise ValueError(f"{path} holds no random state; save it with rng=")
     if rng is not None and meta["rng"]["bit_generator"] != rng.bit_generator.state["bit_generator"]:
         raise ValueError(f"{path} holds the state of a {meta['rng']['bit_generator']} generator")
-    state = meta["optimizer_state"] | _under("optimizer/", arrays)
+    saved = {"rule": meta["rule"], "settings": meta["settings"]}
+    saved["state"] = meta["optimizer_state"] | _under("optimizer/", arrays)
     try:
-        optimizer.load_state_dict(
-            {"rule": meta["rule"], "settings": meta["settings"], "state": state}
-        )
+        optimizer.load_state_dict(saved)
     except ValueError as error:
         raise ValueError(f"{path} does not fit this optimizer: {error}") from None
     net.theta[...] = arrays["theta"]

@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -127,33 +125,65 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch):
     assert list(saved.parent.iterdir()) == [saved]
 
 
-WRITER = """
-import sys, numpy as np
+# Saves over an old checkpoint in child processes that kill themselves (SIGKILL) before or after the
+# first half of the nth write, flush or renaming, for n = 1, 2, …, until one child gets through.
+KILLER = """
+import io, itertools, os, signal, sys
+import numpy as np
 from bpbook.nets import MLP
 from bpbook.training import SGD
-from bpbook.training.checkpoints import save
-net = MLP((200, 200, 10))
-for k in range(1_000_000):
-    net.theta[...] = k
-    save(sys.argv[1], net, SGD(0.1))
-    print(k, flush=True)
+from bpbook.training.checkpoints import load, save
+
+path, left = sys.argv[1], [-1]
+
+def moment():
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Fragile(io.FileIO):
+    def write(self, data):
+        data = memoryview(data).cast("B")
+        moment()
+        super().write(data[: len(data) // 2])
+        moment()
+        return len(data) // 2 + super().write(data[len(data) // 2 :])
+
+def guarded(call):
+    def fragile(*args):
+        moment()
+        result = call(*args)
+        moment()
+        return result
+    return fragile
+
+os.fdopen, os.fsync, os.replace = Fragile, guarded(os.fsync), guarded(os.replace)
+net, found = MLP((30, 30, 10)), []
+for n in itertools.count(1):
+    net.theta[...] = 1
+    save(path, net, SGD(0.1))
+    child = os.fork()
+    if child == 0:
+        left[0] = n
+        net.theta[...] = 2
+        save(path, net, SGD(0.1))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    load(path, net, SGD(0.1))
+    assert np.ptp(net.theta) == 0
+    found.append(int(net.theta[0]))
+    if os.WIFEXITED(status):
+        assert os.WEXITSTATUS(status) == 0
+        break
+print(*found)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_at_any_moment_the_file_is_old_or_new(tmp_path):
     """Each θ is one number repeated, so a mixture of two writes would show."""
-    path, rng = tmp_path / "run.npz", np.random.default_rng(0)
-    for _ in range(8):
-        path.unlink(missing_ok=True)
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE)
-        for _ in range(rng.integers(1, 5)):
-            done = int(writer.stdout.readline())
-        time.sleep(rng.uniform(0, 0.02))  # into the middle of a later write
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
-        net = MLP((200, 200, 10))
-        load(path, net, SGD(0.2))
-        assert np.ptp(net.theta) == 0
-        assert net.theta[0] >= done
+    command = [sys.executable, "-c", KILLER, tmp_path / "run.npz"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert len(found) > 20
+    assert sorted(found) == found, "old until the renaming, new from then on"
+    assert found[-1] == "2"
