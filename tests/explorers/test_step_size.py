@@ -45,6 +45,12 @@ def test_the_predicted_step_is_where_the_bound_is_least(formula):
     assert best_step(formula, u, f, slopes) == pytest.approx(least, rel=1e-3)
 
 
+def test_the_complex_step_is_predicted_good_until_its_error_is_one_rounding():
+    u, slopes = 1e-16, (3.0, 2.0, 5.0)
+    h = best_step(complex_step, u, 7.0, slopes)
+    assert h**2 * slopes[2] / 6 == pytest.approx(u * slopes[0])
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("formula", [forward, central])
 @pytest.mark.parametrize("name", ["exp(x)", "tanh(x)", "exp(sin(x²))"])
@@ -91,6 +97,7 @@ def test_a_larger_constant_in_f_moves_the_best_step_by_its_cube_root():
         ({"formula": complex_step, "exponent": -18.0}, "is as good as any", "right"),
         ({"function": "relu(x)", "x": 0.1, "exponent": -0.5}, "straddles the kink at 0", "wrong"),
         ({"function": "relu(x)", "x": 0.1, "exponent": -2.0}, "is near the best", "right"),
+        ({"function": "relu(x)", "x": -0.1, "exponent": -2.0}, "is near the best", "right"),
     ],
 )
 def test_verdicts(changes, verdict, called):

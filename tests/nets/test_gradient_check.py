@@ -162,6 +162,12 @@ def test_large_and_tiny_outputs_and_arguments(scale):
         assert not check_directions(partial(op, factor=1.0001), size * X)
 
 
+def test_the_rounding_of_the_points_is_no_error_of_the_vjp():
+    """In float32, 1 + 1e-5 has two digits of its 1e-5: v is what the points really moved by."""
+    x = 1 + np.random.default_rng(0).normal(0, 1e-5, 10_000).astype(np.float32)
+    assert check_directions(lambda x: (x - np.float32(1), lambda u: u), x, step=1e-3)
+
+
 def test_a_zero_jacobian_is_right_when_the_vjp_is_zero():
     assert check_directions(ops.relu, -np.ones(5))
     assert not check_directions(lambda x: (ops.relu(x)[0], lambda u: u), -np.ones(5))
