@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,7 @@ from bpbook.theory.propagation import propagate
 from bpbook.training import initializers
 
 ROWS = 64  # samples
-WIDTHS = (4, 8, 16, 32, 64, 128, 192)
+WIDTHS = (4, 8, 16, 24, 48, 96)  # above 96, sixty orthogonal matrices take too long
 ACTIVATIONS = {f.__name__: f for f in (ops.relu, ops.tanh, ops.sigmoid, ops.identity)}
 #: Var(W) of each initializer: what the theory needs to know of it.
 VARIANCES = {
@@ -83,8 +84,8 @@ class Initialization(Explorer):
     gain = Slider(1.0, min=0.0, max=5.0, step=0.05, label="gain of the weights")
     initialization = Choice("xavier_normal", INITIALIZERS)
     activation = Choice("relu", tuple(ACTIVATIONS))
-    wide = Stops(128, WIDTHS, label="wide layers")
-    narrow = Stops(32, WIDTHS, label="narrow layers")
+    wide = Stops(96, WIDTHS, label="wide layers")
+    narrow = Stops(24, WIDTHS, label="narrow layers")
     shape = Choice("alternate", SHAPES, label="order of the widths")
     draw_number = Slider(0, min=0, max=20, label="number of the draw")
 
@@ -99,10 +100,9 @@ class Initialization(Explorer):
         shape: str,
         draw_number: int,
     ) -> Start:
-        widths, rng = layer_widths(depth, wide, narrow, shape), np.random.default_rng(draw_number)
-        init = initializers.scaled(getattr(initializers, initialization), gain)
-        weights = [init(rng, n_out, n_in) for n_in, n_out in pairwise(widths)]
-        X, da = (rng.normal(size=(ROWS, n)) for n in (widths[0], widths[-1]))
+        widths = layer_widths(depth, wide, narrow, shape)
+        plain, X, da = drawn(initialization, widths, draw_number)
+        weights = [gain * W for W in plain]
         flow = propagate(X, weights, ACTIVATIONS[activation], da)
         variance = VARIANCES[initialization.split("_")[0]]
         variances = [gain**2 * variance(n_out, n_in) for n_in, n_out in pairwise(widths)]
@@ -141,7 +141,7 @@ class Initialization(Explorer):
     def _build_widths(self, axes: Axes) -> None:
         axes.set(title="Width, input to output", xlim=(0, 1), ylim=(0, 1.05 * WIDTHS[-1]))
         axes.set_xticks(())
-        axes.set_yticks((0, 64, 128, 192))
+        axes.set_yticks((0, 24, 48, 96))
         look = {"facecolor": MUTED, "fill": True, "animated": True}
         self._widths = axes.add_patch(StepPatch([0.0], [0.0, 1.0], **look))
 
@@ -163,6 +163,17 @@ def layer_widths(depth: int, wide: int, narrow: int, shape: str) -> tuple[int, .
         return tuple(narrow if layer % 2 else wide for layer in range(depth + 1))
     ends = (wide, narrow) if shape == "taper" else (narrow, wide)
     return tuple(np.geomspace(*ends, depth + 1).round().astype(int).tolist())
+
+
+@lru_cache(maxsize=4)  # a gain that moves keeps the draw
+def drawn(
+    initialization: str, widths: tuple[int, ...], number: int
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Weights of gain 1, and inputs and a gradient to send back, normal with mean square 1."""
+    rng, init = np.random.default_rng(number), getattr(initializers, initialization)
+    weights = [init(rng, n_out, n_in) for n_in, n_out in pairwise(widths)]
+    X, da = (rng.normal(size=(ROWS, n)) for n in (widths[0], widths[-1]))
+    return weights, X, da
 
 
 def said(widths: tuple[int, ...]) -> str:

@@ -33,12 +33,12 @@ def test_the_theory_is_told_the_variance_that_is_drawn(name, n_out, n_in):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("name", INITIALIZERS)
 def test_theory_agrees_with_a_wide_network(activation, name):
-    """Four layers of 192 and 128 units: within a third, layer by layer."""
-    data = simulate(
-        depth=4, wide=192, narrow=128, activation=activation, initialization=name, gain=1.2
-    )
-    for measured, expected in zip((data.forward, data.backward), data.expected, strict=True):
-        np.testing.assert_allclose(measured, expected, rtol=1 / 3)
+    """Four layers of 96 and 48 units, the mean of eight draws: within a quarter in each layer."""
+    settings = {"depth": 4, "narrow": 48, "activation": activation, "initialization": name}
+    draws = [simulate(gain=1.2, draw_number=n, **settings) for n in range(8)]
+    for n, direction in enumerate(("forward", "backward")):
+        measured = np.mean([getattr(data, direction) for data in draws], axis=0)
+        np.testing.assert_allclose(measured, draws[0].expected[n], rtol=1 / 4)
 
 
 @pytest.mark.parametrize("shape", ["alternate", "taper", "widen"])
@@ -56,7 +56,7 @@ def test_a_linear_network_multiplies_by_the_widths_times_the_variance(shape):
 
 def test_between_two_widths_xavier_loses_both_ways_and_lecun_neither():
     """Xavier: 4r/(1 + r)² for each pair of layers (Q2.1.2-c). LeCun: 1 up; down, widths cancel."""
-    settings = {"depth": 20, "wide": 128, "narrow": 32, "activation": "identity"}
+    settings = {"depth": 20, "wide": 96, "narrow": 24, "activation": "identity"}
     up, down = simulate(initialization="xavier_normal", **settings).expected
     assert up[-1] == pytest.approx((4 * 4 / 5**2) ** 10)
     assert down[1] == pytest.approx((4 * 4 / 5**2) ** 9)
@@ -66,7 +66,7 @@ def test_between_two_widths_xavier_loses_both_ways_and_lecun_neither():
 
 
 def test_he_keeps_relu_alive_and_xavier_does_not():
-    settings = {"depth": 30, "wide": 192, "narrow": 192, "activation": "relu"}
+    settings = {"depth": 30, "wide": 96, "narrow": 96, "activation": "relu"}
     assert simulate(initialization="he_normal", **settings).verdict == "survives both ways"
     assert simulate(initialization="xavier_normal", **settings).verdict == "vanishes both ways"
     assert (
@@ -111,6 +111,6 @@ def test_the_picture_shows_the_layers_and_the_widths():
     explorer = Initialization(depth=6)
     explorer.png()
     assert len(explorer._up._measured.get_ydata()) == 6
-    assert list(explorer._widths.get_data().values) == [128, 32, 128, 32, 128, 32, 128]
+    assert list(explorer._widths.get_data().values) == [96, 24, 96, 24, 96, 24, 96]
     explorer.update(draw_number=1)
     assert explorer.summary() != Initialization(depth=6).summary()
