@@ -17,6 +17,7 @@ from bpbook.ops.arithmetic import (
     subtract,
     where,
 )
+from bpbook.ops.convolution import conv2d, max_pool2d
 from bpbook.ops.elementwise import (
     elu,
     exp,
@@ -60,6 +61,7 @@ from bpbook.ops.losses import (
     sigmoid_binary_cross_entropy,
     softmax_cross_entropy,
 )
+from bpbook.ops.normalization import batch_norm, batch_norm_inference, layer_norm
 from bpbook.ops.reductions import max, mean, min, sum
 from bpbook.ops.shapes import (
     broadcast_to,
@@ -72,6 +74,7 @@ from bpbook.ops.shapes import (
     transpose,
 )
 from bpbook.ops.softmax import log_softmax, logsumexp, softmax
+from bpbook.ops.stochastic import dropout
 
 __all__ = [
     "OneHot",
@@ -81,14 +84,18 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "batch_norm",
+    "batch_norm_inference",
     "beale",
     "broadcast_to",
     "cast",
     "concatenate",
+    "conv2d",
     "cos",
     "cosh",
     "cross_entropy",
     "divide",
+    "dropout",
     "einsum",
     "elu",
     "erf",
@@ -98,6 +105,7 @@ __all__ = [
     "gelu",
     "identity",
     "index",
+    "layer_norm",
     "leaky_relu",
     "log",
     "log1p",
@@ -108,6 +116,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool2d",
     "maximum",
     "mean",
     "min",

@@ -76,7 +76,7 @@ def tanh(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
 def relu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = max(z, 0), with derivative 1 for z > 0 and 0 for z ≤ 0."""
     _check.floating("z", z)
-    zeros = np.zeros(z.shape, z.dtype)  # with the number 0 instead, np.maximum takes 3 times longer
+    zeros = np.zeros_like(z)  # with the number 0, or another memory order, np.maximum is slower
     return np.maximum(z, zeros), lambda da: da * (z > 0)
 
 

@@ -98,6 +98,16 @@ CATALOG: list[Row] = [
     row(ops.index, (3, 2), key=(slice(1, None), 0)),
     row(ops.index, (3, 2), key=[0, 2, 0]),
     row(ops.scatter, (2,), key=[2, 2], shape=(3,)),
+    row(ops.batch_norm, (2, 2), (2,), (2,)),
+    row(ops.batch_norm, (2, 1, 1, 2), (1,), (1,)),
+    row(ops.batch_norm_inference, (2, 3), (3,), (3,), (3,), (3,)),
+    row(ops.batch_norm_inference, (2, 2, 1, 2), (2,), (2,), (2,), (2,)),
+    row(ops.layer_norm, (2, 3), (3,), (3,)),
+    row(ops.dropout, (2, 3), (2, 3), rate=0.25),
+    row(ops.conv2d, (1, 2, 3, 3), (2, 2, 2, 2), (2,), stride=(2, 1), padding=1),
+    row(ops.conv2d, (2, 1, 2, 3), (2, 1, 1, 2), (2,)),
+    row(ops.max_pool2d, (1, 1, 2, 4)),
+    row(ops.max_pool2d, (1, 1, 2, 3), stride=1),  # windows that overlap
 ]
 
 

@@ -63,6 +63,21 @@ CASES |= {
         (Z,),
     ),
 }
+IMAGES, STATISTICS = RNG.normal(size=(2, 3, 4, 5)), np.exp(RNG.normal(size=(2, 3)))
+CASES |= {
+    "batch_norm": (ops.batch_norm, (IMAGES, RNG.normal(size=3), RNG.normal(size=3))),
+    "batch_norm_inference": (
+        lambda z, *scale: ops.batch_norm_inference(z, *scale, *STATISTICS.astype(z.dtype)),
+        (IMAGES, RNG.normal(size=3), RNG.normal(size=3)),
+    ),
+    "layer_norm": (ops.layer_norm, (IMAGES, RNG.normal(size=5), RNG.normal(size=5))),
+    "dropout": (partial(ops.dropout, mask=RNG.random(Z.shape) < 0.6, rate=0.4), (Z,)),
+    "conv2d": (
+        partial(ops.conv2d, stride=(1, 2), padding=(0, 1)),
+        (IMAGES, RNG.normal(size=(2, 3, 3, 2)), RNG.normal(size=2)),
+    ),
+    "max_pool2d": (partial(ops.max_pool2d, size=(2, 3), stride=(1, 2)), (IMAGES,)),
+}
 COMPLEX = (
     "affine",
     "identity",
@@ -101,6 +116,11 @@ COMPLEX = (
         "sinh",
         "tan",
         "arctan",
+        "batch_norm",
+        "batch_norm_inference",
+        "layer_norm",
+        "dropout",
+        "conv2d",
     ],
 )
 everywhere = pytest.mark.parametrize("name", CASES)
