@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from bpbook.explorers.moving_axes import Histogram, SizePanel, bin_values
 from bpbook.explorers.readout import Readout
 from bpbook.explorers.settings import Choice, Slider, Stops, Toggle
 from bpbook.style import BLUE, MUTED, VERMILLION
-from bpbook.theory.propagation import predict, propagate
+from bpbook.theory.propagation import Op, predict, propagate
 from bpbook.training import initializers
 
 ROWS = 64  # samples in the batch
@@ -34,6 +35,24 @@ VARIANCES = {
     "he_uniform": 2.0,
     "orthogonal": 1.0,
     "zeros": 0.0,
+}
+
+
+def without_parameters(norm: Callable) -> Op:
+    """A normalization with γ = 1 and β = 0, as a function of z alone."""
+
+    def op(z: np.ndarray) -> tuple[np.ndarray, Callable]:
+        n = z.shape[1]
+        out, vjp = norm(z, np.ones(n, z.dtype), np.zeros(n, z.dtype))
+        return out, lambda d: vjp(d)[0]
+
+    return op
+
+
+NORMALIZATIONS = {
+    "none": ops.identity,
+    "layer": without_parameters(ops.layer_norm),
+    "batch": without_parameters(ops.batch_norm),
 }
 
 
@@ -122,9 +141,10 @@ class GradientFlow(Explorer):
     width = Stops(128, WIDTHS, label="width (units)")
     activation = Choice("sigmoid", tuple(ACTIVATIONS))
     initialization = Choice("xavier_normal", tuple(VARIANCES))
-    gain = Stops(1, GAINS, label="gain (times the weights)")
-    layer = Slider(15, min=1, max=60, label="layer of the histograms")
+    gain = Stops(1, GAINS, label="gain of the weights")
+    layer = Slider(15, min=1, max=60, label="layer to look into")
     residual = Toggle(False, label="residual connections")
+    normalization = Choice("none", tuple(NORMALIZATIONS))
 
     @staticmethod
     def simulate(
@@ -135,19 +155,22 @@ class GradientFlow(Explorer):
         gain: float,
         layer: int,
         residual: bool,
+        normalization: str,
     ) -> Flow:
         X, da = signals(width)
         weights = [
             np.float32(gain) * initial_weights(initialization, width, number)
             for number in range(1, depth + 1)
         ]
-        flow = propagate(X, weights, ACTIVATIONS[activation], da, residual=residual)
+        how = {"residual": residual, "normalize": NORMALIZATIONS[normalization]}
+        flow = propagate(X, weights, ACTIVATIONS[activation], da, **how)
         variance = VARIANCES[initialization] * gain**2
-        expected, why = theory(depth, activation, variance, residual)
+        expected, why = theory(depth, activation, variance, residual, normalization)
         shown = min(layer, depth)
         bars = tuple(bin_values(x[shown - 1]) for x in (flow.a, flow.delta))
         stack = f"{depth} layers of {width} {activation} units, {initialization} × {gain:g}"
         stack += ", residual" if residual else ""
+        stack += f", {normalization} normalization" if normalization != "none" else ""
         return Flow(stack, flow.activations, flow.gradients, expected, why, shown, bars)
 
     @staticmethod
@@ -200,10 +223,16 @@ def initial_weights(name: str, width: int, layer: int) -> np.ndarray:
 
 
 def theory(
-    depth: int, activation: str, variance: float, residual: bool
+    depth: int, activation: str, variance: float, residual: bool, normalization: str
 ) -> tuple[tuple[np.ndarray, np.ndarray], str]:
     """The sizes that mean-field theory expects, NaN where it does not apply, and why that is."""
-    a, delta = predict(ACTIVATIONS[activation], depth, variance, residual=residual)
-    if residual and activation in ONE_SIDED:
-        return (a, np.full(depth, np.nan)), f"no theory of δ: residual {activation} adds up a mean"
+    nothing, by_row = np.full(depth, np.nan), normalization == "layer"
+    if normalization == "batch":
+        return (nothing, nothing), "no theory here: batch normalization couples the samples"
+    if by_row and variance == 0:
+        return (nothing, nothing), "no theory here: a row of zeros has no size to divide by"
+    how = {"residual": residual, "layer_norm": by_row}
+    a, delta = predict(ACTIVATIONS[activation], depth, variance, **how)
+    if residual and activation in ONE_SIDED and not by_row:
+        return (a, nothing), f"no theory of δ here: residual {activation} adds up a mean"
     return (a, delta), "theory: mean field, for very wide layers"

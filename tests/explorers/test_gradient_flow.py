@@ -50,14 +50,17 @@ def test_weights_have_the_variance_that_the_theory_is_told(name):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize(("residual", "gain"), [(False, 1), (False, 3), (True, 1)])
-def test_theory_is_near_what_is_measured_or_not_drawn(activation, residual, gain):
+@pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
+def test_theory_is_near_what_is_measured_or_not_drawn(activation, residual, gain, normalization):
     """Within a factor of 3 over 20 layers of 256 units; a wrong factor of 1.1 makes 7."""
-    data = simulate(depth=20, width=256, activation=activation, gain=gain, residual=residual)
+    how = {"gain": gain, "residual": residual, "normalization": normalization}
+    data = simulate(depth=20, width=256, activation=activation, **how)
     for measured, expected in zip((data.activations, data.gradients), data.expected, strict=True):
         if np.isfinite(expected).any():
             assert np.abs(np.log(measured / expected)).max() < np.log(3)
         else:
             assert "no theory" in GradientFlow.describe(data)
+            assert normalization == "batch" or residual
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,8 @@ def test_theory_is_near_what_is_measured_or_not_drawn(activation, residual, gain
         ({"activation": "identity", "gain": 2}, "explodes: "),
         ({"activation": "relu", "gain": 20, "depth": 60}, "exploded at layer 33: the outputs"),
         ({"gain": 0.1, "depth": 60}, r"layers 1 to \d+ get a gradient of exactly 0"),
+        ({"activation": "relu", "normalization": "batch"}, "explodes: "),
+        ({"activation": "relu", "normalization": "layer"}, "arrives: "),
         ({"initialization": "zeros", "depth": 2}, "layer 1 gets a gradient of exactly 0"),
         (
             {"activation": "relu", "gain": 0.1, "depth": 60},
