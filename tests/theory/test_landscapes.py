@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from bpbook.theory.landscapes import LANDSCAPES
+from bpbook.theory.landscapes import LANDSCAPES, walk
 from bpbook.training import optimizers
 
 MU = 0.9
@@ -104,17 +104,13 @@ everywhere = pytest.mark.parametrize("name", LANDSCAPES)
 every_rule = pytest.mark.parametrize("rule", RULES)
 
 
-def walk(optimizer, gradient, start, steps):
-    """The points (steps + 1, 2) of a run."""
-    theta = np.array(start, float)
-    path = [theta.copy()]
-    for _ in range(steps):
-        path.append(optimizer.step(theta, gradient(theta)).copy())
-    return np.array(path)
-
-
 def slope(name, xy):
     return LANDSCAPES[name].op(xy)[1](1.0)
+
+
+def scaled(name, c):
+    """The op of c times a landscape, as far as a walk needs it."""
+    return lambda xy: (None, lambda dvalue: c * slope(name, xy))
 
 
 def hessian(name, xy=(0.0, 0.0), h=1e-6):
@@ -159,7 +155,7 @@ ARRIVE = [(name, rule) for name, rules in ARRIVALS.items() for rule in rules]
 def test_it_comes_to_the_minimum_in_so_many_steps_and_stays(name, rule):
     """Not in half as many either, so the number of steps says something."""
     one, (rate, steps) = LANDSCAPES[name], ARRIVALS[name][rule]
-    path = walk(RULES[rule](rate), partial(slope, name), one.start, steps + steps // 4)
+    path = walk(RULES[rule](rate), LANDSCAPES[name].op, one.start, steps + steps // 4)
     away = np.flatnonzero(distances(path, one.minimum) > nearness(name, rule, rate))
     assert steps / 2 < away[-1] + 1 <= steps
 
@@ -171,13 +167,13 @@ def test_on_the_plateau_a_plain_rule_crawls(rule):
     While r ≥ 4.8 that is 2.4e-4 a step, so 500 steps from r = 5 end before r = 4.88.
     """
     rate, steps, gain = 0.5, 500, 1 if rule == "SGD" else 1 / (1 - MU)
-    path = walk(RULES[rule](rate), partial(slope, "plateau"), LANDSCAPES["plateau"].start, steps)
+    path = walk(RULES[rule](rate), LANDSCAPES["plateau"].op, LANDSCAPES["plateau"].start, steps)
     bound = steps * rate * gain * 4.8 * math.exp(-(4.8**2) / 2)
     assert bound < 0.2
     moved = distances(path, path[0])
     assert 0 < moved[-1] <= bound
     normalized = walk(
-        RULES["Adam"](rate / 5), partial(slope, "plateau"), LANDSCAPES["plateau"].start, 60
+        RULES["Adam"](rate / 5), LANDSCAPES["plateau"].op, LANDSCAPES["plateau"].start, 60
     )
     assert distances(normalized, (0, 0))[-1] < 1
 
@@ -186,7 +182,7 @@ def test_on_the_plateau_a_plain_rule_crawls(rule):
 def test_on_the_ridge_of_the_saddle_it_stays_and_ends_on_the_saddle_point(rule):
     """With y = 0 the slope along y is exactly 0, and so is every step along it."""
     rate = ARRIVALS["saddle"][rule][0]
-    path = walk(RULES[rule](rate), partial(slope, "saddle"), (-1.5, 0.0), 600)
+    path = walk(RULES[rule](rate), LANDSCAPES["saddle"].op, (-1.5, 0.0), 600)
     assert (path[:, 1] == 0).all()
     assert np.abs(path[-1, 0]) < nearness("saddle", rule, rate)
 
@@ -195,14 +191,14 @@ def test_on_the_ridge_of_the_saddle_it_stays_and_ends_on_the_saddle_point(rule):
 def test_beside_the_ridge_the_sign_of_y_decides_between_the_two_minima(rule):
     rate, steps = ARRIVALS["saddle"][rule]
     above, below = (
-        walk(RULES[rule](rate), partial(slope, "saddle"), (-1.5, y), steps) for y in (1e-3, -1e-3)
+        walk(RULES[rule](rate), LANDSCAPES["saddle"].op, (-1.5, y), steps) for y in (1e-3, -1e-3)
     )
     assert np.array_equal(above * [1, -1], below)
     assert above[-1, 1] == pytest.approx(1, abs=0.03)
 
 
 def steps_to_leave(rule, y):
-    path = walk(RULES[rule](0.1), partial(slope, "saddle"), (0.0, y), 700)
+    path = walk(RULES[rule](0.1), LANDSCAPES["saddle"].op, (0.0, y), 700)
     return int(np.argmax(np.abs(path[:, 1]) > 0.1))
 
 
@@ -236,8 +232,8 @@ STABLE_BELOW = {  # times 1/λ_max; by the Jury conditions for the 2×2 iteratio
 def test_a_plain_rule_is_stable_below_its_limit_and_diverges_above(name, rule):
     limit = STABLE_BELOW[rule] / np.linalg.eigvalsh(hessian(name)).max()
     start = LANDSCAPES[name].start
-    below = walk(RULES[rule](0.98 * limit), partial(slope, name), start, 3000)
-    above = walk(RULES[rule](1.02 * limit), partial(slope, name), start, 1000)
+    below = walk(RULES[rule](0.98 * limit), LANDSCAPES[name].op, start, 3000)
+    above = walk(RULES[rule](1.02 * limit), LANDSCAPES[name].op, start, 1000)
     assert distances(below, (0, 0))[-1] < 1e-3
     assert distances(above, (0, 0))[-1] > 1e3
 
@@ -257,7 +253,7 @@ def test_a_plain_rule_shrinks_the_distance_by_the_spectral_radius(name, rule):
             middle, last = left + MU, MU
         return np.abs(np.roots([1, -middle, last])).max()
 
-    path = walk(RULES[rule](eta), partial(slope, name), LANDSCAPES[name].start, 400)
+    path = walk(RULES[rule](eta), LANDSCAPES[name].op, LANDSCAPES[name].start, 400)
     far = distances(path, (0, 0))
     # Complex roots turn as they shrink: compare the largest distances of two spans of 50 steps.
     measured = (far[350:].max() / far[100:151].max()) ** (1 / 250)
@@ -270,10 +266,7 @@ def test_a_normalized_rule_does_not_see_the_scale_of_the_loss(name, rule):
     """1024 times the loss: the same walk, bit for bit, for a power of two rounds nothing."""
     tiny = {} if rule in ("Lion", "Muon") else {"eps": 1e-30}
     start, rate = LANDSCAPES[name].start, 0.01
-    walks = [
-        walk(RULES[rule](rate, **tiny), lambda xy, c=c: c * slope(name, xy), start, 60)
-        for c in (1.0, 1024.0)
-    ]
+    walks = [walk(RULES[rule](rate, **tiny), scaled(name, c), start, 60) for c in (1.0, 1024.0)]
     assert np.array_equal(*walks)
     assert distances(walks[0], start)[-1] > 5 * rate
 
@@ -282,8 +275,8 @@ def test_a_normalized_rule_does_not_see_the_scale_of_the_loss(name, rule):
 @pytest.mark.parametrize("rule", PLAIN)
 def test_for_a_plain_rule_the_scale_of_the_loss_is_part_of_the_learning_rate(name, rule):
     start, rate = LANDSCAPES[name].start, 1e-6
-    scaled = walk(RULES[rule](rate), lambda xy: 1024 * slope(name, xy), start, 60)
-    assert np.array_equal(scaled, walk(RULES[rule](1024 * rate), partial(slope, name), start, 60))
+    scaled = walk(RULES[rule](rate), scaled(name, 1024), start, 60)
+    assert np.array_equal(scaled, walk(RULES[rule](1024 * rate), LANDSCAPES[name].op, start, 60))
 
 
 @everywhere
@@ -293,8 +286,12 @@ def test_only_a_rule_without_coordinates_turns_with_the_landscape(name, rule):
     c, s = math.cos(0.5), math.sin(0.5)
     turn, start = np.array([[c, -s], [s, c]]), np.array(LANDSCAPES[name].start)
     rate = 1e-3
-    path = walk(RULES[rule](rate), partial(slope, name), start, 30)
-    turned = walk(RULES[rule](rate), lambda xy: turn @ slope(name, turn.T @ xy), turn @ start, 30)
+
+    def turned_op(xy):
+        return None, lambda dvalue: turn @ slope(name, turn.T @ xy)
+
+    path = walk(RULES[rule](rate), LANDSCAPES[name].op, start, 30)
+    turned = walk(RULES[rule](rate), turned_op, turn @ start, 30)
     apart = np.abs(turned @ turn - path).max() / np.abs(path - start).max()
     if rule in (*PLAIN, "Muon"):
         assert apart < 1e-7  # rounding, against a walk of a few thousandths on the plateau
@@ -308,7 +305,7 @@ def test_adam_leaves_the_minimum_again_and_amsgrad_does_not():
     The limit is η λ/√v = 2(1 + β₁)/(1 − β₁) = 38 (Cohen et al. 2022).
     """
     start = LANDSCAPES["ravine"].start
-    runs = (walk(RULES[r](0.1), partial(slope, "ravine"), start, 5500) for r in ("Adam", "AMSGrad"))
+    runs = (walk(RULES[r](0.1), LANDSCAPES["ravine"].op, start, 5500) for r in ("Adam", "AMSGrad"))
     adam, amsgrad = (distances(path, (0, 0)) for path in runs)
     assert adam[2000:5000].max() < 1e-6
     assert adam[5000:].max() > 0.01
@@ -320,7 +317,7 @@ def test_adamw_comes_late_and_from_the_side_of_the_origin(name):
     """The pull −ηλθ does not fade with the gradient as Adam's own step does."""
     one, rate = LANDSCAPES[name], ARRIVALS[name]["AdamW"][0]
     decayed, free = (
-        walk(RULES["AdamW"](rate, weight_decay=decay), partial(slope, name), one.start, 2500)[-1]
+        walk(RULES["AdamW"](rate, weight_decay=decay), LANDSCAPES[name].op, one.start, 2500)[-1]
         for decay in (0.01, 0.0)
     )
     assert distances(free[None], one.minimum)[0] < 1e-3
