@@ -275,8 +275,8 @@ def test_a_normalized_rule_does_not_see_the_scale_of_the_loss(name, rule):
 @pytest.mark.parametrize("rule", PLAIN)
 def test_for_a_plain_rule_the_scale_of_the_loss_is_part_of_the_learning_rate(name, rule):
     start, rate = LANDSCAPES[name].start, 1e-6
-    scaled = walk(RULES[rule](rate), scaled(name, 1024), start, 60)
-    assert np.array_equal(scaled, walk(RULES[rule](1024 * rate), LANDSCAPES[name].op, start, 60))
+    path = walk(RULES[rule](rate), scaled(name, 1024), start, 60)
+    assert np.array_equal(path, walk(RULES[rule](1024 * rate), LANDSCAPES[name].op, start, 60))
 
 
 @everywhere
