@@ -96,12 +96,13 @@ def check_gradient(
 
     f: takes an array like theta to a number. theta: any shape; integers are read as float64,
     float32 stays float32; it is never modified. names: one per component (default θ[i]). rtol: the
-    relative difference allowed besides what rounding explains (default 50·u^(2/3), u the gap
-    between 1 and the next number of theta's dtype). step: h is this times max(1, |θ_i|); a smaller one straddles fewer kinks.
+    relative difference allowed besides what rounding explains. step: h is this times max(1, |θ_i|);
+    a smaller one straddles fewer kinks.
 
-    By default step is u^(1/3), where the rounding error u|f|/h and the error of the formula, of
-    order h², balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) + 4u·max|f|/h. A NaN
-    fails. Raises ValueError when grad or names do not match theta.
+    With u the gap between 1 and the next number of theta's dtype, rtol is 50·u^(2/3) by default and
+    step u^(1/3), where the rounding error of f over h and the error of the formula, of order h²,
+    balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) + 4u·max|f|/h. A NaN fails.
+    Raises ValueError when grad or names do not match theta.
     """
     point = _float_copy(theta)
     analytic = np.array(grad, dtype=np.float64)
