@@ -1,11 +1,12 @@
 """Automatic differentiation, both modes, on the ops of :mod:`bpbook.ops`; no calculus of its own.
 
-Tensors and :func:`tensor` are reverse mode, with PyTorch's names; :func:`jvp` is forward mode;
-:func:`grad` and the others take functions to functions.
+:func:`tensor` and its tensors are reverse mode, with PyTorch's names; :func:`jvp` is forward mode;
+:func:`grad` and the others take functions to functions; :mod:`~bpbook.autodiff.static` compiles.
 """
 
-from bpbook.autodiff import autograd, functional
+from bpbook.autodiff import autograd, functional, static
 from bpbook.autodiff.box import apply, lift
+from bpbook.autodiff.draw import Drawing, draw
 from bpbook.autodiff.dual import Dual, jvp
 from bpbook.autodiff.function import Function
 from bpbook.autodiff.tape import Tensor, is_grad_enabled, no_grad, tensor
@@ -20,12 +21,14 @@ from bpbook.autodiff.transforms import (
 )
 
 __all__ = [
+    "Drawing",
     "Dual",
     "Function",
     "Tensor",
     "apply",
     "autograd",
     "check_grads",
+    "draw",
     "functional",
     "grad",
     "hessian",
@@ -35,6 +38,7 @@ __all__ = [
     "jvp",
     "lift",
     "no_grad",
+    "static",
     "tensor",
     "value_and_grad",
     "vjp",

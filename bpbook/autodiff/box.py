@@ -76,6 +76,13 @@ def is_foreign(x: Any) -> bool:
     return hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic))
 
 
+def constant(x: np.ndarray, dtype: np.dtype, keep: bool) -> np.ndarray:
+    """A plain array beside a box in a call: floating, and if kept a copy, for it may change."""
+    if x.dtype.kind in "iub":
+        return x.astype(dtype)
+    return x.copy() if keep and x.flags.writeable else x
+
+
 class Box(NDArrayOperatorsMixin):
     """An array with more than its numbers; see the module. ``value`` is what is inside."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bpbook import ops
-from bpbook.autodiff.box import Box, is_foreign, new_level
+from bpbook.autodiff.box import Box, constant, is_foreign, new_level
 from bpbook.autodiff.tree import Tree, flatten
 from bpbook.ops.arithmetic import is_number
 
@@ -33,9 +33,13 @@ class Dual(Box):
         rule = _RULES.get(op)
         if rule is None:
             return op(*args, **kwargs)[0]
-        values = [x.value if self._is_mine(x) else x for x in args]
+        values = [x.value if self._is_mine(x) else self._constant(x) for x in args]
         tangents = [x.tangent if self._is_mine(x) else None for x in args]
         return Dual(*rule(op, values, tangents, kwargs), self.level)
+
+    def _constant(self, x: Any) -> Any:
+        plain = isinstance(x, (np.ndarray, np.generic))
+        return constant(x, self.dtype, keep=False) if plain else x
 
     def _is_mine(self, x: Any) -> bool:
         return isinstance(x, Dual) and x.level == self.level
@@ -155,9 +159,7 @@ def _floating(x: Any) -> Any:
         return x
     x = np.asarray(x)
     if x.dtype.kind != "f":
-        raise ValueError(
-            f"x has dtype {x.dtype}; derivatives need a floating dtype: x.astype(float)"
-        )
+        raise ValueError(f"x has dtype {x.dtype}; derivatives need floats: x.astype(float)")
     return x
 
 

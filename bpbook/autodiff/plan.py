@@ -132,7 +132,7 @@ class Plan:
             axis, keepdims = kwargs.pop("axis", 0), kwargs.pop("keepdims", False)
             self._calls.append(partial(v.function, *args, axis, None, out, keepdims, **kwargs))
         elif _takes_out(v):
-            self._calls.append(partial(v.function, *args, out, **kwargs))
+            self._calls.append(partial(v.function, *args, out=out, **kwargs))
         else:
             self._calls.append(partial(_copy_result, out, v.function, args, kwargs))
 
@@ -165,12 +165,12 @@ class Plan:
             stop = min(start + BLOCK, size)
             for function, args, out in flat:
                 cut = tuple(_cut(x, start, stop, size) for x in args)
-                self._calls.append(partial(function, *cut, _cut(out, start, stop, size)))
+                self._calls.append(partial(function, *cut, out=_cut(out, start, stop, size)))
 
     def _flat(self, x: Any, short: dict) -> Any:
         if isinstance(x, Variable):
             x = short[x] if x in short else self._arrays[x]
-        return x.reshape(-1) if np.size(x) > 1 else x
+        return x.reshape(-1) if np.size(x) > 1 else np.reshape(x, ())
 
     def _buffer(self, v: Variable) -> np.ndarray:
         """A free buffer laid out like v's example, or a new one."""

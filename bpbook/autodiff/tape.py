@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import Box, plain
+from bpbook.autodiff.box import Box, constant, plain
 
 # Numbers tensors and in-place writes in the order of their making. A tensor is made after all that
 # it depends on, so this order is a topological one.
@@ -87,8 +87,8 @@ class Tensor(Box):
             if type(x) is Tensor and x.level == level:
                 needs = needs or x.requires_grad
                 values.append(x.value)
-            elif type(x) is np.ndarray:
-                values.append(_constant(x, self.dtype, recording))
+            elif isinstance(x, (np.ndarray, np.generic)):
+                values.append(constant(x, self.dtype, keep=recording))
             else:
                 values.append(x)
         value, vjp = op(*values, **kwargs)
@@ -317,13 +317,6 @@ def _freed(d: Any) -> Any:
 def _owner(t: Tensor) -> Tensor:
     """The tensor whose memory t's numbers are in."""
     return t if t.root is None else t.root
-
-
-def _constant(x: np.ndarray, dtype: np.dtype, recording: bool) -> np.ndarray:
-    """A plain array as the tape keeps it: floating, and a copy, since the reader's may change."""
-    if x.dtype.kind in "iub":
-        return x.astype(dtype)
-    return x.copy() if recording and x.flags.writeable else x
 
 
 def _name(op: Callable) -> str:

@@ -46,6 +46,10 @@ class Variable:
         return getattr(function, "__name__", "input")
 
 
+#: Functions whose value depends on the shape and dtype alone, which are known.
+SHAPE_ONLY = {np.shape, np.ndim, np.size, np.iscomplexobj, np.zeros_like, np.ones_like}
+
+
 class Traced(NDArrayOperatorsMixin):
     """A stand-in for an array of known shape and dtype, whose numbers are not known yet."""
 
@@ -63,8 +67,9 @@ class Traced(NDArrayOperatorsMixin):
         return self.program.call(function, *inputs, **kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
-        if func is np.shape:
-            return self.shape
+        if func in SHAPE_ONLY:
+            args = [x.variable.example if isinstance(x, Traced) else x for x in args]
+            return func(*args, **kwargs)
         return self.program.call(func, *args, **kwargs)
 
     def __array__(self, dtype=None, copy=None):

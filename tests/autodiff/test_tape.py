@@ -1,0 +1,318 @@
+"""Tensors: the two listings of the article, and every way in which a tape can be misused."""
+
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+import bpbook.autodiff as torch
+from bpbook import ops
+from bpbook.autodiff import functional as F
+from bpbook.autodiff import no_grad, tensor
+from bpbook.nets import MLP
+
+
+def test_the_first_listing_of_the_article(capsys):
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    y = torch.tensor([1.0, 4.0], requires_grad=True)
+    z = x * y + x**2
+    loss = z.sum()
+    loss.backward()
+    print(f"x.grad: {x.grad}")
+    print(f"y.grad: {y.grad}")
+    assert capsys.readouterr().out == "x.grad: [ 5. 10.]\ny.grad: [2. 3.]\n"
+
+
+class LinearFunction(torch.autograd.Function):
+    """The second listing of the article, unchanged."""
+
+    @staticmethod
+    def forward(ctx, input, weight, bias):
+        ctx.save_for_backward(input, weight, bias)
+        output = input.mm(weight.t())
+        if bias is not None:
+            output += bias.unsqueeze(0).expand_as(output)
+        return output
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        input, weight, bias = ctx.saved_tensors
+        grad_input = grad_weight = grad_bias = None
+
+        if ctx.needs_input_grad[0]:
+            grad_input = grad_output.mm(weight)
+        if ctx.needs_input_grad[1]:
+            grad_weight = grad_output.t().mm(input)
+        if bias is not None and ctx.needs_input_grad[2]:
+            grad_bias = grad_output.sum(0)
+
+        return grad_input, grad_weight, grad_bias
+
+
+def leaves(*shapes, seed=0):
+    rng = np.random.default_rng(seed)
+    return [tensor(rng.normal(size=shape), requires_grad=True) for shape in shapes]
+
+
+def gradients(out, *tensors):
+    for t in tensors:
+        t.zero_grad()
+    out.backward()
+    return [t.grad for t in tensors]
+
+
+def test_the_second_listing_of_the_article_equals_affine():
+    x, W, b = leaves((5, 3), (2, 3), (2,))
+    ours = gradients((LinearFunction.apply(x, W, b) ** 2).sum(), x, W, b)
+    theirs = gradients((F.affine(x, W, b) ** 2).sum(), x, W, b)
+    for a, c in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, c, rtol=1e-13)
+
+
+def test_the_second_listing_asks_only_for_what_is_needed():
+    x, W = tensor(np.ones((5, 3))), leaves((2, 3))[0]
+    gradients(LinearFunction.apply(x, W, None).sum(), W)
+    np.testing.assert_array_equal(W.grad, np.full((2, 3), 5.0))
+    assert x.grad is None
+
+
+def test_a_wrong_function_of_the_readers_own_is_named():
+    class Wrong(torch.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.sum()
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    (x,) = leaves((3,))
+    with pytest.raises(ValueError, match=r"Wrong.backward gave argument 1 .*shape \(\).*\(3,\)"):
+        Wrong.apply(x).backward()
+    with pytest.raises(TypeError, match="got no tensor"):
+        Wrong.apply(np.ones(3))
+
+
+def test_a_tensor_used_twice_counts_twice():
+    (a,) = leaves(())
+    b = a + a
+    c = b + b
+    assert gradients(c, a) == [4.0]
+
+
+def test_a_diamond_is_visited_once_per_tensor():
+    """2⁶⁰ paths; each of the 60 sums is visited once."""
+    (a,) = leaves(())
+    calls, y = [], a
+    for _ in range(60):
+        y = y + y
+        y.register_hook(calls.append)
+    assert gradients(y, a) == [2.0**60]
+    assert len(calls) == 60
+
+
+def test_gradients_accumulate_until_zeroed():
+    (x,) = leaves((3,))
+    (2 * x).sum().backward()
+    (3 * x).sum().backward()
+    np.testing.assert_array_equal(x.grad, np.full(3, 5.0))
+    x.zero_grad()
+    assert x.grad is None
+
+
+def test_two_leaves_never_share_one_gradient_array():
+    x, y = leaves((3,), (3,))
+    (x + y).backward(np.ones(3))
+    x.grad[0] = 7
+    assert y.grad[0] == 1
+
+
+def test_a_graph_100_000_operations_deep():
+    (x,) = leaves(())
+    y = x
+    for _ in range(100_000):
+        y = y * 1.0
+    assert gradients(y, x) == [1.0]
+    y = x
+    for _ in range(100_000):
+        y = y + 0.0
+    del y  # and one that is dropped without a backward
+
+
+def test_memory_is_freed_by_backward_unless_kept():
+    (x,) = leaves((1000, 100))  # 800 kB
+    for keep, freed in ((False, True), (True, False)):
+        y = x
+        for _ in range(10):
+            y = np.tanh(y)
+        loss = y.sum()
+        middle = weakref.ref(loss.parents[0].value)
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        del y
+        loss.backward(retain_graph=keep)
+        x.zero_grad()
+        gc.collect()
+        released = before - tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert (middle() is None) is freed, released
+        if keep:
+            loss.backward()
+
+
+def test_a_second_backward_needs_the_graph_kept():
+    (x,) = leaves((3,))
+    loss = (x * x).sum()
+    loss.backward()
+    with pytest.raises(RuntimeError, match="freed.*retain_graph=True"):
+        loss.backward()
+    loss = (x * x).sum()
+    loss.backward(retain_graph=True)
+    loss.backward()
+    np.testing.assert_allclose(x.grad, 6 * x.data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.__iadd__(1),
+        lambda t: t.__setitem__(0, 9.0),
+        lambda t: np.multiply(t, 2, out=t),
+        lambda t: t.reshape(3, 1).__setitem__(1, 9.0),
+        lambda t: t.detach().__setitem__(1, 9.0),
+    ],
+)
+def test_a_saved_tensor_changed_in_place_is_noticed(change):
+    x, w = leaves((3,), (3,))
+    loss = (x * w).sum()
+    with no_grad():
+        change(w)
+    with pytest.raises(RuntimeError, match=r"argument of multiply.*\(3,\).*changed in place"):
+        loss.backward()
+
+
+def test_a_saved_constant_tensor_changed_in_place_is_noticed():
+    (w,) = leaves((3,))
+    x = tensor([1.0, 2.0, 3.0])
+    loss = (x * w).sum()
+    x[0] = 5.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_result_changed_in_place_is_noticed():
+    (x,) = leaves((3,))
+    y = np.exp(x)
+    with no_grad():
+        y *= 2
+    with pytest.raises(RuntimeError, match="result of exp.*changed in place"):
+        y.sum().backward()
+
+
+def test_a_change_before_use_is_no_error():
+    (x,) = leaves((3,))
+    with no_grad():
+        x *= 2.0
+    np.testing.assert_allclose(gradients((x * x).sum(), x)[0], 2 * x.data)
+
+
+def test_a_plain_array_may_change_after_its_use():
+    """It is no tensor, so nobody would notice: the tape keeps a copy."""
+    (w,) = leaves((3,))
+    x, keep, mask = np.arange(3.0), np.arange(2), np.array([True, False, True])
+    loss = (x * w).sum() + w[keep].sum() + np.where(mask, w, 0.0).sum()
+    x += 100
+    keep[:] = 2
+    mask[:] = True
+    np.testing.assert_array_equal(gradients(loss, w)[0], [0 + 1 + 1, 1 + 1 + 0, 2 + 0 + 1])
+
+
+def test_numbers_read_from_a_tensor_cannot_be_changed():
+    (x,) = leaves((3,))
+    with pytest.raises(ValueError, match="read-only"):
+        x.data[0] = 1
+
+
+def test_recording_refuses_to_change_in_place():
+    (x,) = leaves((3,))
+    with pytest.raises(RuntimeError, match="no_grad"):
+        x += 1
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda x: tensor([1, 2], requires_grad=True), ValueError, "int64.*only floating"),
+        (lambda x: (2 * x).backward(), RuntimeError, r"shape \(3,\).*sum"),
+        (lambda x: (2 * x).backward(np.ones(2)), ValueError, r"\(2,\).*\(3,\)"),
+        (lambda x: tensor([1.0]).backward(), RuntimeError, "depends on none"),
+        (lambda x: tensor([1.0]).register_hook(print), RuntimeError, "does not require"),
+        (lambda x: np.cumsum(x), TypeError, "cumsum has no derivative"),
+        (lambda x: np.add.accumulate(x), TypeError, "add.accumulate has no derivative"),
+        (lambda x: np.asarray(x), TypeError, "lose its derivative"),
+        (
+            lambda x: F.mse(tensor([[1.0]]), x.reshape(1, 3)[:, :1]).backward(),
+            RuntimeError,
+            "no der",
+        ),
+    ],
+)
+def test_misuse_is_refused(act, error, message):
+    (x,) = leaves((3,))
+    with pytest.raises(error, match=message):
+        act(x)
+
+
+def test_a_cycle_is_refused():
+    (x,) = leaves(())
+    y = x * 2.0
+    z = y * 3.0
+    y.parents = (z, 2.0)  # no op can do this
+    with pytest.raises(RuntimeError, match="cycle"):
+        z.backward()
+
+
+def test_hooks_see_the_complete_gradient_and_may_replace_it():
+    (x,) = leaves((2,))
+    seen = []
+    y = x * 2.0
+    hook = y.register_hook(lambda d: seen.append(d))
+    halve = x.register_hook(lambda d: d / 2)
+    np.testing.assert_array_equal(gradients((y + y).sum(), x)[0], [2, 2])
+    np.testing.assert_array_equal(seen, [[2, 2]])
+    halve.remove()
+    hook.remove()
+    hook.remove()
+    np.testing.assert_array_equal(gradients((x * 2.0).sum(), x)[0], [2, 2])
+    x.register_hook(lambda d: d[:1])
+    with pytest.raises(ValueError, match=r"hook returned shape \(1,\)"):
+        (x * 2.0).sum().backward()
+
+
+def test_no_grad_and_detach_leave_the_tape():
+    (x,) = leaves((2,))
+    with no_grad():
+        y = x * 2.0
+    assert not y.requires_grad
+    assert not (x.detach() * 2.0).requires_grad
+    np.testing.assert_array_equal(gradients((x * x.detach()).sum(), x)[0], x.data)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mlp_on_the_tape_equals_its_hand_written_gradient_to_the_bit(dtype):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(20, 6)).astype(dtype), np.eye(4, dtype=dtype)[rng.integers(4, size=20)]
+    net = MLP((6, 8, 7, 4), ops.relu, rng=0, dtype=dtype)
+    theta = tensor(net.theta, requires_grad=True)
+    Ws, bs = net.views(theta)
+    a = X
+    for W, b in zip(Ws[:-1], bs[:-1], strict=True):
+        a = F.relu(F.affine(a, W, b))
+    loss = F.softmax_cross_entropy(F.affine(a, Ws[-1], bs[-1]), Y)
+    loss.backward()
+    want_loss, want = net.loss_and_grad(X, Y)
+    assert loss.item() == want_loss
+    np.testing.assert_array_equal(theta.grad, want)
+    assert theta.grad.dtype == dtype
