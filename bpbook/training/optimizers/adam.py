@@ -135,4 +135,5 @@ class Nadam(Adam):
         average(m, g, self.beta1, s)
         average(v, np.multiply(g, g, out=s), self.beta2, s)
         self._adam_step(theta, g, v, (1 - product) / (1 - mu), s)
-        self._adam_step(theta, m, v, (1 - product * ahead) / ahead, s)
+        if ahead:  # with β₁ = 0 the average has no weight
+            self._adam_step(theta, m, v, (1 - product * ahead) / ahead, s)
