@@ -3,6 +3,6 @@
 from .dataset import Dataset, one_hot
 from .download import mnist
 from .optdigits import digits
-from .toy import blobs, moons, spirals
+from .toy import blobs, circles, moons, spirals, xor
 
-__all__ = ["Dataset", "blobs", "digits", "mnist", "moons", "one_hot", "spirals"]
+__all__ = ["Dataset", "blobs", "circles", "digits", "mnist", "moons", "one_hot", "spirals", "xor"]

@@ -56,6 +56,29 @@ def blobs(
     return _finish(np.stack([np.cos(angle), np.sin(angle)], axis=1), labels, noise, rng)
 
 
+def circles(n: int = 500, noise: float = 0.1, rng: int | np.random.Generator = 0) -> Dataset:
+    """Draw a circle of radius 1/2 inside one of radius 1: X (m, 2), Y (m, 2).
+
+    `n` counts all points, training and test.
+    """
+    rng, labels = _start(n, 2, noise, rng)
+    angle = 2 * math.pi * rng.random(n)
+    radius = np.where(labels == 0, 0.5, 1.0)[:, None]
+    return _finish(radius * np.stack([np.cos(angle), np.sin(angle)], axis=1), labels, noise, rng)
+
+
+def xor(n: int = 500, noise: float = 0.1, rng: int | np.random.Generator = 0) -> Dataset:
+    """Draw points of the square [−1, 1]², class 1 where x and y differ in sign: X (m, 2), Y (m, 2).
+
+    Without noise no point is closer to an axis than 0.1. `n` counts all points, training and test.
+    """
+    rng, labels = _start(n, 2, noise, rng)
+    x, y = rng.uniform(0.1, 1, (2, n))
+    side = rng.choice([-1, 1], n)
+    other = np.where(labels == 0, side, -side)
+    return _finish(np.stack([side * x, other * y], axis=1), labels, noise, rng)
+
+
 def _start(n, classes, noise, rng) -> tuple[np.random.Generator, np.ndarray]:
     """Check the arguments; return the generator and the labels 0, 1, ..., K-1, 0, 1, ..."""
     _count("classes", classes, least=2)

@@ -11,6 +11,8 @@ from bpbook.explorers.gradient_cost import GradientCost
 from bpbook.explorers.gradient_flow import GradientFlow
 from bpbook.explorers.initialization import Initialization
 from bpbook.explorers.neurons import Neurons
+from bpbook.explorers.optimizer_race import OptimizerRace
+from bpbook.explorers.playground import Playground
 from bpbook.explorers.schedules import Schedules
 from bpbook.explorers.softmax_cross_entropy import SoftmaxCrossEntropy
 from bpbook.explorers.step_size import StepSize
@@ -25,7 +27,9 @@ ALL: tuple[type[Explorer], ...] = (
     GradientFlow,
     Initialization,
     StepSize,
+    OptimizerRace,
     Schedules,
+    Playground,
 )
 
 __all__ = [
@@ -37,6 +41,8 @@ __all__ = [
     "GradientFlow",
     "Initialization",
     "Neurons",
+    "OptimizerRace",
+    "Playground",
     "Schedules",
     "SoftmaxCrossEntropy",
     "StepSize",

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import html
 import threading
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -31,7 +32,7 @@ from bpbook.explorers.settings import Setting
 # JupyterLab delivers slider moves on a thread of their own (a subshell of ipykernel 7), while a
 # cell may set explorer.depth on the main one; and Matplotlib's fonts are not safe on two threads.
 # So one lock for all explorers.
-_LOCK = threading.RLock()
+LOCK = threading.RLock()
 
 
 class _NamedImage(ipywidgets.Image):
@@ -42,6 +43,13 @@ class _NamedImage(ipywidgets.Image):
     """
 
     description = traitlets.Unicode("").tag(sync=True)
+
+
+def button(label: str, icon: str, act: Callable[[], object], tip: str = "") -> ipywidgets.Button:
+    """A button that acts when it is pressed."""
+    made = ipywidgets.Button(description=label, icon=icon, tooltip=tip)
+    made.on_click(lambda _: act())
+    return made
 
 
 class Explorer:
@@ -92,7 +100,7 @@ class Explorer:
     @property
     def data(self) -> Any:
         """What :meth:`simulate` gives for the present settings."""
-        with _LOCK:
+        with LOCK:
             if self._data is None:
                 self._data = self.simulate(**self.values)
             return self._data
@@ -104,12 +112,12 @@ class Explorer:
     def update(self, **settings: Any) -> None:
         """Change several settings and draw once. Raises as the constructor does."""
         checked = self._checked(settings)
-        with _LOCK:
-            if all(self.values[name] == value for name, value in checked.items()):
-                return
-            self.values = {**self.values, **checked}
-            self._data = None
-            self._refresh()
+        with LOCK:
+            changed = {name: v for name, v in checked.items() if v != self.values[name]}
+            if changed:
+                self.values = {**self.values, **changed}
+                self._take_up(changed)
+                self._refresh()
 
     def reset(self) -> None:
         """Go back to the settings that it was made with."""
@@ -117,7 +125,7 @@ class Explorer:
 
     def png(self) -> bytes:
         """The picture."""
-        with _LOCK:
+        with LOCK:
             screen = self._screen  # made first: its build makes the artists that draw moves
             self.draw(self.data)
             return screen.png()
@@ -142,6 +150,10 @@ class Explorer:
                 raise TypeError(f"{type(self).__name__} has no setting {name!r}; it has {known}")
         return {name: self.settings[name].check(value) for name, value in settings.items()}
 
+    def _take_up(self, changed: dict[str, Any]) -> None:
+        """Make the data follow settings that have changed."""
+        self._data = None
+
     @cached_property
     def _screen(self) -> Screen:
         return Screen(self.build, self.size)
@@ -149,21 +161,27 @@ class Explorer:
     @cached_property
     def widget(self) -> ipywidgets.VBox:
         """Controls, picture and sentence, made when the explorer is first shown."""
-        with _LOCK:
-            self._controls = {name: self._control(name) for name in self.settings}
-            reset = ipywidgets.Button(description="Reset", icon="undo")
-            reset.on_click(lambda _: self.reset())
+        with LOCK:
+            made = {name: s.control(self.values[name]) for name, s in self.settings.items()}
+            self._controls = {
+                name: control for name, control in made.items() if control is not None
+            }
+            for name, control in self._controls.items():
+                control.observe(partial(self._hand, name), names="value")
             wrap = ipywidgets.Layout(flex_flow="row wrap", max_width=f"{self._screen.width}px")
-            controls = ipywidgets.Box([*self._controls.values(), reset], layout=wrap)
+            controls = ipywidgets.Box([*self._controls.values(), *self._buttons()], layout=wrap)
             return ipywidgets.VBox([controls, self._picture, self._sentence])
 
-    def _control(self, name: str) -> ipywidgets.DOMWidget:
-        control = self.settings[name].control(self.values[name])
-        control.observe(lambda change: self.update(**{name: change["new"]}), names="value")
-        return control
+    def _hand(self, name: str, change: Any) -> None:
+        self.update(**{name: change["new"]})
+
+    def _buttons(self) -> list[ipywidgets.DOMWidget]:
+        """What stands after the controls."""
+        return [button("Reset", "undo", self.reset)]
 
     @cached_property
-    def _picture(self) -> ipywidgets.Image:
+    def _picture(self) -> ipywidgets.DOMWidget:
+        """The picture on the page, whose ``value`` is its PNG."""
         width, height = str(self._screen.width), str(self._screen.height)
         layout = ipywidgets.Layout(width=f"{width}px", max_width="100%", height="auto")
         # With its size known, a new picture does not make the page lay itself out again.
@@ -192,5 +210,8 @@ class Explorer:
             # 0.3 for its 0.30000000000000004, would undo what the hand did in the meantime.
             if self.settings[name].check(control.value) != self.values[name]:
                 control.value = self.values[name]
+        self._show()
+
+    def _show(self) -> None:
         self._picture.value = self.png()
         self._sentence.value = self._spoken()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from operator import index
+from typing import Any, ClassVar
 
 import ipywidgets
+import traitlets
 
 _STYLE = {"description_width": "11em"}
 # Two in a row are as wide as a picture.
@@ -23,6 +25,7 @@ class Setting:
 
     wanted = "a value"
     name = ""
+    needs: ClassVar[dict[str, Any]] = {}  # other settings without which it changes nothing
 
     def __init__(self, default: Any, label: str | None = None) -> None:
         self.default, self._label = default, label
@@ -49,8 +52,8 @@ class Setting:
         """Values at the ends of what it offers, for the tests."""
         raise NotImplementedError
 
-    def control(self, value: Any) -> ipywidgets.DOMWidget:
-        """The widget that shows and changes the value."""
+    def control(self, value: Any) -> ipywidgets.DOMWidget | None:
+        """The widget that shows and changes the value; None when only the picture does."""
         raise NotImplementedError
 
     def _refuse(self, value: Any) -> ValueError:
@@ -136,3 +139,90 @@ class Toggle(Setting):
 
     def control(self, value: bool) -> ipywidgets.DOMWidget:
         return ipywidgets.Checkbox(value=value, **self._look(indent=False))
+
+
+class Several(Setting):
+    """Any of a few names, in the order of the options: a row of check boxes."""
+
+    def __init__(
+        self, default: Sequence[str], options: Sequence[str], label: str | None = None
+    ) -> None:
+        super().__init__(default, label)
+        self.options = tuple(options)
+        self.wanted = f"any of {', '.join(map(repr, self.options))}, as a tuple"
+
+    def check(self, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise self._refuse(value)
+        if any(name not in self.options for name in value):
+            raise self._refuse(value)
+        return tuple(name for name in self.options if name in value)
+
+    def extremes(self) -> list[tuple[str, ...]]:
+        return [(), self.options]
+
+    def control(self, value: tuple[str, ...]) -> ipywidgets.DOMWidget:
+        return _CheckBoxes(self.options, value, self.label)
+
+
+class _CheckBoxes(ipywidgets.Box):
+    """A check box for each option; ``value`` holds the names of those that are checked."""
+
+    value = traitlets.Tuple()
+    description = traitlets.Unicode()
+
+    def __init__(self, options: Sequence[str], value: tuple[str, ...], label: str) -> None:
+        slim = ipywidgets.Layout(width="auto", margin="0 1.2em 0 0")
+        self._boxes = {
+            name: ipywidgets.Checkbox(name in value, description=name, indent=False, layout=slim)
+            for name in options
+        }
+        layout = ipywidgets.Layout(flex_flow="row wrap", flex="0 0 100%")
+        children = [ipywidgets.Label(f"{label}:", layout=slim), *self._boxes.values()]
+        super().__init__(children, layout=layout, value=value, description=label)
+        for box in self._boxes.values():
+            box.observe(self._gather, names="value")
+
+    def _gather(self, _: Any) -> None:
+        self.value = tuple(name for name, box in self._boxes.items() if box.value)
+
+    @traitlets.observe("value")
+    def _scatter(self, change: Any) -> None:
+        with self.hold_trait_notifications():
+            for name, box in self._boxes.items():
+                box.value = name in change["new"]
+
+
+class Points(Setting):
+    """Points (x, y, class) that the reader puts on the picture; no control shows them."""
+
+    def __init__(
+        self, reach: float, classes: int, most: int, needs: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(())
+        self.needs = needs or {}
+        self.reach, self.classes, self.most = reach, classes, most
+        self.wanted = (
+            f"at most {most} points (x, y, class), x and y from {-reach:g} to {reach:g} "
+            f"and class from 0 to {classes - 1}"
+        )
+
+    def check(self, value: Any) -> tuple[tuple[float, float, int], ...]:
+        try:
+            points = tuple((float(x), float(y), index(label)) for x, y, label in value)
+        except (TypeError, ValueError):
+            raise self._refuse(value) from None
+        fits = all(
+            abs(x) <= self.reach and abs(y) <= self.reach and label in range(self.classes)
+            for x, y, label in points
+        )
+        if not fits or len(points) > self.most:
+            raise self._refuse(value)
+        return tuple((round(x, 3), round(y, 3), label) for x, y, label in points)
+
+    def extremes(self) -> list[tuple[tuple[float, float, int], ...]]:
+        corners = [(x, y) for x in (-self.reach, self.reach) for y in (-self.reach, self.reach)]
+        return [(), tuple((x, y, i % self.classes) for i, (x, y) in enumerate(corners))]
+
+    def control(self, value: Any) -> None:
+        return None

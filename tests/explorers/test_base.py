@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bpbook.explorers import ALL, Explorer
+from bpbook.explorers.live import Live
 from bpbook.explorers.readout import Readout
 from bpbook.explorers.screen import PIXELS_PER_CSS_PIXEL, encode_png
-from bpbook.explorers.settings import Choice, Slider, Stops, Toggle
+from bpbook.explorers.settings import Choice, Points, Several, Slider, Stops, Toggle
 
 every = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 unhurried = settings(
@@ -75,6 +76,11 @@ def anything(kind: type[Explorer]) -> st.SearchStrategy[dict]:
             number = st.integers if setting.whole else st.floats
             inside = number(setting.min, setting.max)
             return st.sampled_from(setting.extremes()) | inside
+        if isinstance(setting, Several):
+            return st.sets(st.sampled_from(setting.options)).map(sorted)
+        if isinstance(setting, Points):
+            along = st.floats(-setting.reach, setting.reach)
+            return st.lists(st.tuples(along, along, st.integers(0, setting.classes - 1)))
         return st.sampled_from(setting.extremes())
 
     return st.fixed_dictionaries({name: one(setting) for name, setting in kind.settings.items()})
@@ -96,11 +102,15 @@ def test_survives_any_setting_without_a_warning(kind, data):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DeprecationWarning)  # between two libraries, not ours
-        explorer = reused(kind)
-        explorer.update(**data.draw(anything(kind)))
+        explorer, values = reused(kind), data.draw(anything(kind))
+        begin = time.process_time()
+        explorer.update(**values)
+        if isinstance(explorer, Live):
+            explorer.step(explorer.steps_per_frame)
         assert explorer.png()
         assert "\n" not in explorer.summary()
         assert explorer.summary().endswith(".")
+        assert time.process_time() - begin < 1, "a reader would think that it hangs"
 
 
 @every
@@ -108,31 +118,52 @@ def test_survives_any_setting_without_a_warning(kind, data):
 def test_moving_the_artists_leaves_the_picture_of_a_fresh_explorer(kind, end):
     extreme = {name: setting.extremes()[end] for name, setting in kind.settings.items()}
     moved, fresh = reused(kind), kind(**extreme)
-    moved.update(**extreme)
-    assert np.array_equal(pixels(moved), pixels(fresh))
-    moved.update(**kind().values)
-    assert np.array_equal(pixels(moved), pixels(kind()))
+    assert np.array_equal(pixels(settled(moved, extreme)), pixels(settled(fresh, extreme)))
+    default = kind().values
+    assert np.array_equal(pixels(settled(moved, default)), pixels(settled(kind(), default)))
+
+
+def settled(explorer: Explorer, values: dict) -> Explorer:
+    """The explorer with these settings; a live one some steps after its start."""
+    explorer.update(**values)
+    if isinstance(explorer, Live):
+        explorer.restart()
+        explorer.step(30)
+    return explorer
 
 
 @every
 @unhurried
 @given(data=st.data())
 def test_repr_is_the_line_that_makes_the_state_again(kind, data):
-    explorer = kind(**data.draw(anything(kind)))
+    explorer = settled(kind(), data.draw(anything(kind)))
     again = eval(repr(explorer), {kind.__name__: kind})
     assert again.values == explorer.values
+    assert again.summary() == explorer.summary()
 
 
 @every
 def test_a_setting_moves_the_picture_or_the_sentence(kind):
     explorer = reused(kind)
     for name, setting in kind.settings.items():
-        explorer.update(**kind().values)
-        seen = set()
+        start, seen = kind(**setting.needs).values, set()
         for value in setting.extremes():
-            explorer.update(**{name: value})
+            settled(explorer, {**start, name: value})
+            if isinstance(explorer, Live):
+                paint_frame(explorer)
             seen.add((explorer.summary(), explorer.png()))
+            if len(seen) > 1:
+                break
         assert len(seen) > 1, f"{name} changes nothing"
+
+
+def paint_frame(explorer: Live) -> None:
+    """What happens when a page asks for one frame of an explorer that plays."""
+    stage = explorer.widget.children[1]
+    explorer.play()
+    question = {"kind": "frame", "after": stage.frame, "question": "1"}
+    stage._handle_custom_msg(question, [])
+    explorer.pause()
 
 
 @every
@@ -143,6 +174,9 @@ def test_the_still_part_is_drawn_once_while_a_default_slider_moves(kind):
     for value in setting.extremes():
         explorer.update(**{name: value})
         explorer.png()
+        if isinstance(explorer, Live):
+            explorer.step(5)
+            explorer.png()
     assert explorer._screen.backgrounds == 1
 
 
