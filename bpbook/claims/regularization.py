@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import inspect
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import sympy as sp
 
+from bpbook import ops
+from bpbook.claims.indexed import I, J, collapse
 from bpbook.claims.registry import claim
+from bpbook.nets import Sequential
+from bpbook.nets.layers import (
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2d,
+)
+from bpbook.proof import prove, symbols
+from bpbook.proof.zero import is_zero
 from bpbook.training import SGD, Adam, AdamW
 from bpbook.training.schedules import ReduceOnPlateau, cosine, step_decay
 
@@ -116,3 +132,84 @@ def weight_decay_inside_adam_is_not_decay():
         f"steps Adam {l2[0]:.2f} and {abs(l2[1]):.2f}, AdamW {decoupled[0]:.2f} and "
         f"{decoupled[1]:.2f}"
     )
+
+
+@claim("C3.3.2-b", verdict="qualified", chapter=11)
+def dropout_keeps_the_mean_of_what_it_drops():
+    """784-256-10 with dropout ½: kept values are doubled, so the mean over masks is the input.
+
+    The net needs rows of 784 and gives logits. In evaluation mode it drops nothing; through a
+    ReLU or a softmax behind the next layer, the mean is not kept.
+    """
+    net = Sequential([Dense(784, 256), Activation(ops.relu), Dropout(0.5), Dense(256, 10)])
+    rng = np.random.default_rng(0)
+    X, Y = rng.random((5, 784)), np.eye(10)[:5]
+    assert net.theta.size == 784 * 256 + 256 + 256 * 10 + 10 == 203_530
+    assert net.forward(X).shape == (5, 10)
+    assert not np.allclose(net.forward(X).sum(axis=1), 1), "logits, no probabilities"
+    assert _refuses(net, rng.random((5, 1, 28, 28)))
+    assert (net.forward(X) == net.forward(X)).all(), "evaluation: no randomness"
+    assert net.loss_and_grad(X, Y)[0] != net.loss_and_grad(X, Y)[0], "training: another mask"
+    _mean_and_variance_over_all_masks()
+    x, n = sp.IndexedBase("x"), sp.Symbol("n", integer=True, positive=True)  # x_j = w_j a_j
+    p = sp.Symbol("p", positive=True)
+    # E[m_i m_j]/(1 − p)² = 1 + δ_ij p/(1 − p): so E[z²] − (Σ x)² is the sum over δ alone.
+    inner = sp.Sum(sp.KroneckerDelta(I, J) * p / (1 - p) * x[I] * x[J], (J, 1, n))
+    assert sp.simplify(collapse(inner) - p / (1 - p) * x[I] ** 2) == 0
+    mask = np.array([[1, 0, 1]])
+    proof = prove(ops.dropout, (1, 3), mask=mask, rate=0.5)
+    assert proof, proof
+    out = ops.dropout(np.ones(10_000), rng.random(10_000) < 0.5, 0.5)[0]
+    assert set(out) == {0.0, 2.0}
+    return "203530 parameters; E = a and Var = p/(1−p) Σ w²a² for any n, and over all 2⁵ masks"
+
+
+def _refuses(net: Sequential, X: np.ndarray) -> bool:
+    try:
+        net.forward(X)
+    except ValueError:
+        return True
+    return False
+
+
+def _mean_and_variance_over_all_masks() -> None:
+    """Σ w_j a_j m_j/(1 − p) with p = ¼ over the 2⁵ masks, each with its probability, exactly."""
+    p, terms = Fraction(1, 4), [Fraction(k, 3) for k in (2, -1, 5, 4, -7)]
+    mean = square = Fraction(0)
+    for mask in product((0, 1), repeat=5):
+        weight = (1 - p) ** sum(mask) * p ** (5 - sum(mask))
+        z = sum(t * m for t, m in zip(terms, mask, strict=True)) / (1 - p)
+        mean, square = mean + weight * z, square + weight * z * z
+    assert mean == sum(terms)
+    assert square - mean**2 == p / (1 - p) * sum(t * t for t in terms)
+
+
+def _block(c_in: int, c_out: int, bias: bool) -> list[Layer]:
+    return [Conv2d(c_in, c_out, 3, padding=1, bias=bias), BatchNorm(c_out), Activation(ops.relu)]
+
+
+@claim("C3.3.2-c", verdict="qualified", chapter=11)
+def a_bias_before_batch_norm_does_nothing():
+    """Two blocks 3→64→128 give features (m, 128, h, w), no answer: pooling and a head are missing.
+
+    Batch normalization takes the mean away, and with it any bias before it: 192 parameters whose
+    gradient is 0.
+    """
+    z, b = symbols("z", 3, 1), symbols("b", 1)
+    gamma, beta, u = symbols("gamma", 1), symbols("beta", 1), symbols("u", 3, 1)
+    shifted, vjp = ops.batch_norm(z + b, gamma, beta)
+    assert all(is_zero(x) for x in (shifted - ops.batch_norm(z, gamma, beta)[0]).flat)
+    assert is_zero(vjp(u)[0].sum()[()]), "∂L/∂b = Σ ∂L/∂z = 0"
+    source = Sequential(_block(3, 64, True) + _block(64, 128, True))
+    lean = Sequential(_block(3, 64, False) + _block(64, 128, False))
+    assert source.theta.size == 76_032
+    assert lean.theta.size == 76_032 - 192
+    x = np.random.default_rng(0).normal(size=(2, 3, 16, 16))
+    assert source.forward(x).shape == (2, 128, 16, 16)
+    head = [MaxPool2d(), Flatten(), Dense(4 * 8 * 8, 2)]
+    small = Sequential(_block(3, 3, True) + _block(3, 4, True) + head)
+    _, grad = small.loss_and_grad(x, np.eye(2))
+    parts = small.views(grad)
+    size = {name: np.abs(parts[name]).max() for name in ("1.W", "1.b", "4.W", "4.b")}
+    assert max(size["1.b"], size["4.b"]) < 1e-12 * min(size["1.W"], size["4.W"])
+    return "shift and bias gradient exactly 0; 76032 parameters, 75840 without the biases"
