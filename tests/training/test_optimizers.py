@@ -322,6 +322,21 @@ def test_muon_refuses_views_that_leave_numbers_out():
     assert optimizer.state["t"] == 0
 
 
+@pytest.mark.parametrize(
+    ("without_memory", "same_as"),
+    [
+        (Momentum(0.1, 0.0), SGD(0.1)),
+        (Nesterov(0.1, 0.0), SGD(0.1)),
+        (Nadam(0.1, 0.0, 0.9), Adam(0.1, 0.0, 0.9)),
+        (Lion(0.1, 0.0, 0.0), RMSProp(0.1, 0.0, eps=1e-30)),
+    ],
+)
+def test_with_a_decay_of_0_a_rule_has_no_memory(without_memory, same_as):
+    theta, grads = normal(5), normal(20, 5, seed=1)
+    path = steps(without_memory, theta.copy(), grads)
+    np.testing.assert_allclose(path, steps(same_as, theta.copy(), grads), rtol=0, atol=1e-14)
+
+
 @every_rule
 def test_training_a_net_lowers_its_loss_step_by_step(make):
     """A small step against the gradient; the first of each rule is one, on the same batch."""
