@@ -80,14 +80,20 @@ class MLP:
         self._theta[:] = values
 
     @property
-    def names(self) -> list[str]:
-        """A name for each component of theta: W1[0, 3] leads from input 3 to unit 0 of layer 1."""
-        places = [
-            (f"{kind}{layer}", x.shape)
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, by name, in theta's order: W1, b1, W2, b2, ..."""
+        return {
+            f"{kind}{layer}": x.shape
             for layer, pair in enumerate(zip(self.W, self.b, strict=True), 1)
             for kind, x in zip("Wb", pair, strict=True)
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each component of theta: W1[0, 3] leads from input 3 to unit 0 of layer 1."""
+        return [
+            f"{name}{list(i)}" for name, shape in self.shapes.items() for i in np.ndindex(shape)
         ]
-        return [f"{name}{list(i)}" for name, shape in places for i in np.ndindex(*shape)]
 
     def views(self, flat: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Weight matrices (n_l, n_{l-1}) and biases (n_l,) inside a flat vector, without a copy."""

@@ -82,9 +82,9 @@ def load(
 
 
 def _layout(net) -> dict:
-    """What must be the same for theta to mean the same: the kind, the dtype, the parts' shapes."""
-    parts = [list(np.shape(x)) for pair in zip(net.W, net.b, strict=True) for x in pair]
-    return {"kind": type(net).__name__, "dtype": str(net.theta.dtype), "shapes": parts}
+    """What must be the same for theta to mean the same."""
+    shapes = {name: list(shape) for name, shape in net.shapes.items()}
+    return {"kind": type(net).__name__, "dtype": str(net.theta.dtype), "shapes": shapes}
 
 
 def _parted(state: dict) -> tuple[dict, dict]:
