@@ -32,11 +32,9 @@ def save(
     path = Path(path).with_suffix(".npz")
     saved = optimizer.state_dict()
     numbers, vectors = _parted(saved["state"])
-    net_numbers, net_vectors = _parted(getattr(net, "state", {}))
     meta = {
         "format": FORMAT,
         "net": _layout(net),
-        "net_state": net_numbers,
         "rule": saved["rule"],
         "settings": saved["settings"],
         "optimizer_state": numbers,
@@ -44,8 +42,10 @@ def save(
     }
     arrays = {"theta": net.theta}
     arrays |= {f"optimizer/{name}": x for name, x in vectors.items()}
-    arrays |= {f"net/{name}": x for name, x in net_vectors.items()}
-    _write(path, {"meta": np.array(json.dumps(meta)), **arrays})
+    arrays |= {f"net/{name}": x for name, x in getattr(net, "state", {}).items()}
+    # Some generators keep an array in their state.
+    text = json.dumps(meta, default=np.ndarray.tolist)
+    _write(path, {"meta": np.array(text), **arrays})
     return path
 
 
@@ -76,7 +76,7 @@ def load(
         raise ValueError(f"{path} does not fit this optimizer: {error}") from None
     net.theta[...] = arrays["theta"]
     if hasattr(net, "state"):
-        net.state = meta["net_state"] | _under("net/", arrays)
+        net.state = _under("net/", arrays)
     if rng is not None:
         rng.bit_generator.state = meta["rng"]
 
@@ -84,7 +84,9 @@ def load(
 def _layout(net) -> dict:
     """What must be the same for theta to mean the same."""
     shapes = {name: list(shape) for name, shape in net.shapes.items()}
-    return {"kind": type(net).__name__, "dtype": str(net.theta.dtype), "shapes": shapes}
+    state = {name: list(np.shape(x)) for name, x in getattr(net, "state", {}).items()}
+    kind, dtype = type(net).__name__, str(net.theta.dtype)
+    return {"kind": kind, "dtype": dtype, "shapes": shapes, "state": state}
 
 
 def _parted(state: dict) -> tuple[dict, dict]:

@@ -40,6 +40,16 @@ def test_resumed_training_is_the_same_to_the_bit(tmp_path, make, dtype):
     np.testing.assert_array_equal(later.theta, whole.theta)
 
 
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox])
+def test_every_kind_of_generator_goes_on_where_it_was(tmp_path, kind):
+    rng = np.random.Generator(kind(3))
+    rng.normal(size=5)
+    path = save(tmp_path / "run", a_net(), SGD(0.1), rng)
+    again = np.random.Generator(kind(9))
+    load(path, a_net(), SGD(0.1), again)
+    np.testing.assert_array_equal(again.random(9), rng.random(9))
+
+
 def test_settings_changed_on_the_way_come_back(tmp_path):
     net, optimizer = a_net(), Adam(0.01)
     optimizer.learning_rate = 0.0025
