@@ -193,6 +193,32 @@ class _CheckBoxes(ipywidgets.Box):
                 box.value = name in change["new"]
 
 
+class Text(Setting):
+    """A line of text that the reader types; what it means, and whether it does, simulate says.
+
+    examples: lines that the explorer can read, for the tests.
+    """
+
+    wanted = "a string"
+
+    def __init__(
+        self, default: str, examples: Sequence[str] = (), label: str | None = None
+    ) -> None:
+        super().__init__(default, label)
+        self.examples = tuple(examples)
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self._refuse(value)
+        return " ".join(value.split())  # one line, and no blanks that nobody sees
+
+    def extremes(self) -> list[str]:
+        return ["", *self.examples]
+
+    def control(self, value: str) -> ipywidgets.DOMWidget:
+        return ipywidgets.Text(value=value, **self._look(continuous_update=True))
+
+
 class Points(Setting):
     """Points (x, y, class) that the reader puts on the picture; no control shows them."""
 

@@ -21,7 +21,7 @@ from bpbook.explorers import ALL, Explorer
 from bpbook.explorers.live import Live
 from bpbook.explorers.readout import Readout
 from bpbook.explorers.screen import PIXELS_PER_CSS_PIXEL, encode_png
-from bpbook.explorers.settings import Choice, Points, Several, Slider, Stops, Toggle
+from bpbook.explorers.settings import Choice, Points, Several, Slider, Stops, Text, Toggle
 
 every = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 unhurried = settings(
@@ -44,10 +44,11 @@ class Gauge(Explorer):
     shape = Choice("flat", ("flat", "round"))
     factor = Stops(1, (1, 10, 100))
     logarithmic = Toggle(False)
+    note = Text("", examples=("a b",))
     draws = 0
 
     @staticmethod
-    def simulate(depth, rate, shape, factor, logarithmic):
+    def simulate(depth, rate, shape, factor, logarithmic, note):
         return Level(depth * rate * factor)
 
     @staticmethod
@@ -78,6 +79,8 @@ def anything(kind: type[Explorer]) -> st.SearchStrategy[dict]:
             return st.sampled_from(setting.extremes()) | inside
         if isinstance(setting, Several):
             return st.sets(st.sampled_from(setting.options)).map(sorted)
+        if isinstance(setting, Text):
+            return st.sampled_from(setting.extremes()) | st.text(max_size=200)
         if isinstance(setting, Points):
             along = st.floats(-setting.reach, setting.reach)
             return st.lists(st.tuples(along, along, st.integers(0, setting.classes - 1)))
@@ -219,6 +222,7 @@ def test_the_readers_matplotlib_settings_do_not_reach_the_picture(kind):
         ("shape", "square", "one of 'flat', 'round'"),
         ("factor", 2, "one of 1, 10, 100"),
         ("logarithmic", 1, "True or False"),
+        ("note", 3, "a string"),
     ],
 )
 def test_a_value_out_of_range_names_setting_value_and_range(name, value, wanted):
@@ -241,7 +245,11 @@ def test_attributes_read_and_drive():
     assert (gauge.depth, gauge.rate) == (4, 0.3)
     gauge.depth = 40
     assert gauge.summary() == "The level is 12.0."
-    assert repr(gauge) == ("Gauge(depth=40, rate=0.3, shape='flat', factor=1, logarithmic=False)")
+    gauge.note = " two\n words "
+    assert gauge.note == "two words"
+    assert repr(gauge) == (
+        "Gauge(depth=40, rate=0.3, shape='flat', factor=1, logarithmic=False, note='two words')"
+    )
 
 
 # The wiring.
