@@ -8,7 +8,7 @@ import pytest
 
 from bpbook import data
 
-TOYS = [data.moons, data.spirals, data.blobs]
+TOYS = [data.moons, data.spirals, data.blobs, data.circles, data.xor]
 
 
 def rows(X):
@@ -168,6 +168,21 @@ def test_blobs_have_their_centres_and_spread():
     cloud = d.X_train[d.labels_train == 1]
     assert np.allclose(cloud.mean(axis=0), [0, 1], atol=0.03)  # 4 standard errors
     assert np.allclose(cloud.std(axis=0), 0.2, atol=0.02)
+
+
+def test_circles_without_noise_have_radius_one_half_and_one():
+    d = data.circles(n=300, noise=0)
+    assert np.allclose(np.hypot(*d.X_train.T), np.where(d.labels_train == 0, 0.5, 1))
+
+
+def test_xor_without_noise_is_the_sign_of_the_product():
+    d = data.xor(n=300, noise=0)
+    x, y = d.X_train.T
+    assert ((x * y < 0) == (d.labels_train == 1)).all()
+    assert np.abs(d.X_train).min() >= 0.1
+    assert np.abs(d.X_train).max() <= 1
+    quadrants = {tuple(signs) for signs in np.sign(d.X_train).tolist()}
+    assert len(quadrants) == 4
 
 
 @pytest.mark.parametrize("toy", TOYS)

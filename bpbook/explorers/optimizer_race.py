@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from bpbook.explorers.live import Live
 from bpbook.explorers.moving_axes import LogAxis
 from bpbook.explorers.race import LIMIT, OPTIMIZERS, Race, Racer
-from bpbook.explorers.readout import Readout
+from bpbook.explorers.readout import Readout, number
 from bpbook.explorers.records import StepAxis
 from bpbook.explorers.settings import Choice, Several, Slider, Stops
 from bpbook.style import INK, MUTED, SERIES, VERMILLION
@@ -34,10 +34,6 @@ def look(name: str) -> dict[str, Any]:
     turn, place = divmod(i, len(SERIES))
     linestyle = SERIES[(place + 3 * turn) % len(SERIES)].linestyle
     return {"color": SERIES[place].color, "linestyle": linestyle, "marker": MARKERS[i]}
-
-
-def _number(x: float) -> str:
-    return f"{x + 0.0:.2g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
 
 
 class OptimizerRace(Live):
@@ -79,9 +75,9 @@ class OptimizerRace(Live):
 
     @staticmethod
     def describe(data: Race) -> str:
-        limit, eta = data.limits["SGD"], _number(data.learning_rate)
+        limit, eta = data.limits["SGD"], number(data.learning_rate)
         side = "is below" if data.learning_rate < limit else "is not below"
-        stability = f"η = {eta} {side} SGD's limit 2/λ_max = {_number(limit)}"
+        stability = f"η = {eta} {side} SGD's limit 2/λ_max = {number(limit)}"
         standings = ", ".join(f"{r.name} {_standing(data, r)}" for r in data.racers)
         where = f"Step {data.steps} on the {data.landscape.name} landscape"
         return f"{where}, loss above the minimum: {standings or 'nobody runs'}; {stability}."
@@ -176,7 +172,7 @@ class OptimizerRace(Live):
             limit = data.limits[rule]
             bar.set(x=RATE_SPAN[0], width=limit - RATE_SPAN[0])
             stable = data.learning_rate < limit
-            verdict.set(text=f"{'η <' if stable else 'unstable: η ≥'} {_number(limit)}")
+            verdict.set(text=f"{'η <' if stable else 'unstable: η ≥'} {number(limit)}")
             verdict.set_color(INK if stable else VERMILLION)
 
     def _draw_map(self, data: Race) -> None:
@@ -203,7 +199,7 @@ def _standing(data: Race, racer: Racer) -> str:
     if racer.diverged is not None:
         return f"diverged at step {racer.diverged}"
     floor = float(data.landscape.op(np.array(data.landscape.minimum))[0])
-    return _number(max(racer.loss - floor, 0.0))
+    return number(max(racer.loss - floor, 0.0))
 
 
 def _bare(name: str) -> dict[str, Any]:

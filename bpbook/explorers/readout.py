@@ -50,6 +50,11 @@ class Readout(Text):
         gc.restore()
 
 
+def number(x: float) -> str:
+    """0.1, 5.6e−9, 3e12: two digits, on which all machines agree."""
+    return f"{x:.2g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e").replace("e+", "e")
+
+
 def outline(text: str, weight: str | int = "normal") -> tuple[Path, float]:
     """The text as one path, from the outlines of its characters, and its width, at 100 points."""
     vertices, codes, width = [np.empty((0, 2))], [np.empty(0, np.uint8)], 0.0

@@ -43,7 +43,7 @@ class TrainingRun:
         self.record = Record(GRADIENTS + net.depth)
         self._rng = np.random.default_rng(rng)
         self._waiting: list[np.ndarray] = []  # the rest of this epoch's batches
-        self._measure()
+        self._keep()
 
     @property
     def finished(self) -> bool:
@@ -65,7 +65,7 @@ class TrainingRun:
         if problem:
             self.exploded = problem
         else:
-            self._measure()
+            self._keep()
 
     def retune(
         self,
@@ -99,17 +99,18 @@ class TrainingRun:
             return None
         return lambda grad: np.add(grad, self.l1 * np.sign(self.net.theta), out=grad)
 
-    def _measure(self) -> None:
-        if not self.record.wants(self.steps):
-            return
+    def measured(self) -> np.ndarray:
+        """The row of the record for the net as it is now."""
         data, row = self.dataset, np.full(GRADIENTS + self.net.depth, np.nan)
         with np.errstate(all="ignore"):
             if len(data.X_train):
                 row[TRAIN_LOSS], grad = self.net.loss_and_grad(data.X_train, data.Y_train)
                 layers = zip(*self.net.views(grad), strict=True)
-                row[GRADIENTS:] = [
-                    np.hypot(np.linalg.norm(W), np.linalg.norm(b)) for W, b in layers
-                ]
+                row[GRADIENTS:] = [np.hypot(*map(np.linalg.norm, layer)) for layer in layers]
             if len(data.X_test):
                 row[TEST_LOSS] = self.net.loss(data.X_test, data.Y_test)
-        self.record.add(row)
+        return row
+
+    def _keep(self) -> None:
+        if self.record.wants(self.steps):
+            self.record.add(self.measured())
