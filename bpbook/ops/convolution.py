@@ -7,11 +7,12 @@ a view of that, (m, c, h, w) again, which costs nothing to turn back in the next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from bpbook.ops import _check
+from bpbook.ops._memory import reuse
 from bpbook.ops.shapes import scatter
 
 Op = tuple[np.ndarray, Callable]
@@ -39,13 +40,15 @@ def conv2d(x: np.ndarray, W: np.ndarray, b: np.ndarray, stride: Pair = 1, paddin
     image, _ = scatter(np.transpose(x, (1, 2, 3, 0)), inside, (c_in, *padded, m))
     patches = np.stack([image[key] for key in keys]).reshape(-1, rows * columns * m)
     W_flat = np.transpose(W, (0, 2, 3, 1)).reshape(c_out, -1)
-    z = (W_flat @ patches + b.reshape(-1, 1)).reshape(c_out, rows, columns, m)
+    z = W_flat @ patches
+    z = np.add(z, b.reshape(-1, 1), out=reuse(z, b)).reshape(c_out, rows, columns, m)
 
     def vjp(dz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         dz = np.transpose(dz, (1, 2, 3, 0)).reshape(c_out, -1)
         dW = (dz @ patches.T).reshape(c_out, *kernel, c_in)
-        d = (W_flat.T @ dz).reshape(len(keys), c_in, rows, columns, m)
-        dimage = _add_up([d[k] for k in range(len(keys))], keys, image.shape)
+        entries = np.split(W_flat.T, len(keys))  # of one place in the window each
+        parts = ((W_k @ dz).reshape(c_in, rows, columns, m) for W_k in entries)
+        dimage = _add_up(parts, keys, image.shape)
         return np.transpose(dimage[inside], (3, 0, 1, 2)), np.transpose(dW, (0, 3, 1, 2)), dz.sum(1)
 
     return np.transpose(z, (3, 0, 1, 2)), vjp
@@ -65,20 +68,20 @@ def max_pool2d(x: np.ndarray, size: Pair = 2, stride: Pair | None = None) -> Op:
     m, c, *shape = x.shape
     keys, _ = _windows(shape, size, stride)
     image = np.transpose(x, (1, 2, 3, 0))
-    first, *others = (image[key] for key in keys)
-    best = [first]  # the largest so far, as the window is gone through
-    for entry in others:
-        best.append(np.maximum(best[-1], entry))
+    best, larger = image[keys[0]], []  # the largest so far, as the window is gone through
+    for key in keys[1:]:
+        larger.append(image[key] > best)
+        best = np.maximum(best, image[key], out=reuse(best) if len(larger) > 1 else None)
 
     def vjp(d: np.ndarray) -> np.ndarray:
         d, parts = np.transpose(d, (1, 2, 3, 0)), []
-        for entry, before in zip(reversed(others), reversed(best[:-1]), strict=True):
-            parts.append(d * (entry > before))
+        for took_over in reversed(larger):
+            parts.append(d * took_over)
             d = d - parts[-1]
         dimage = _add_up([d, *reversed(parts)], keys, (c, *shape, m))
         return np.transpose(dimage, (3, 0, 1, 2))
 
-    return np.transpose(best[-1], (3, 0, 1, 2)), vjp
+    return np.transpose(best, (3, 0, 1, 2)), vjp
 
 
 def _windows(
@@ -104,11 +107,13 @@ def _windows(
     return keys, (counts[0], counts[1])
 
 
-def _add_up(parts: list[np.ndarray], keys: list[Key], shape: tuple[int, ...]) -> np.ndarray:
+def _add_up(parts: Iterable[np.ndarray], keys: list[Key], shape: tuple[int, ...]) -> np.ndarray:
     """Zeros of a shape, with each part added at its key: the adjoint of taking the slices."""
-    total, _ = scatter(parts[0], keys[0], shape)
-    for part, key in zip(parts[1:], keys[1:], strict=True):
-        if isinstance(total, np.ndarray):
+    total = None
+    for part, key in zip(parts, keys, strict=True):
+        if total is None:
+            total, _ = scatter(part, key, shape)
+        elif isinstance(total, np.ndarray):
             total[key] += part  # a fresh array, so this changes no argument
         else:
             total = total + scatter(part, key, shape)[0]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bpbook.ops import _check
+from bpbook.ops._memory import reuse
 
 Op = tuple[np.ndarray, Callable]
 Observer = Callable[[np.ndarray, np.ndarray], object]
@@ -31,7 +32,7 @@ def batch_norm(
     """
     _check.channels(z, gamma=gamma, beta=beta)
     axes = _all_but_channels(z)
-    N, centered, mean, variance = _moments(z, axes)
+    N, centered, squares, mean, variance = _moments(z, axes)
     if N < 2:
         raise ValueError(
             f"z has shape {z.shape}: 1 value per channel, which is its own mean; batch statistics "
@@ -39,16 +40,22 @@ def batch_norm(
         )
     if observe is not None:
         observe(mean.reshape(-1), variance.reshape(-1))
-    gamma, s = _along_channels(gamma, z), np.sqrt(variance + eps)
-    z_hat = centered / s
+    gamma, beta = _along_channels(gamma, z), _along_channels(beta, z)
+    s = np.sqrt(variance + eps)
+    z_hat = np.divide(centered, s, out=reuse(squares, centered, s))
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        dgamma = (d * z_hat).sum(axis=axes, keepdims=True)
+        products = d * z_hat
+        dgamma = products.sum(axis=axes, keepdims=True)
         dbeta = d.sum(axis=axes, keepdims=True)
-        dz = (gamma / s) * (d - dbeta / N - z_hat * (dgamma / N))
+        along = np.multiply(z_hat, dgamma / N, out=reuse(products, z_hat))
+        along = np.add(along, dbeta / N, out=reuse(along))
+        dz = np.subtract(d, along, out=reuse(along, d))
+        dz = np.multiply(dz, gamma / s, out=reuse(dz, gamma, s))
         return dz, dgamma.reshape(-1), dbeta.reshape(-1)
 
-    return gamma * z_hat + _along_channels(beta, z), vjp
+    out = np.multiply(z_hat, gamma, out=reuse(centered, z_hat, gamma))
+    return np.add(out, beta, out=reuse(out, beta)), vjp
 
 
 def batch_statistics(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +64,7 @@ def batch_statistics(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     z: (m, n) or (m, c, h, w)  ->  mean, variance: (n,) or (c,).
     """
     _check.channels(z)
-    _, _, mean, variance = _moments(z, _all_but_channels(z))
+    *_, mean, variance = _moments(z, _all_but_channels(z))
     return mean.reshape(-1), variance.reshape(-1)
 
 
@@ -95,7 +102,7 @@ def layer_norm(z: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 
     """
     _check.features(z, gamma=gamma, beta=beta)
     row, rows = (z.ndim - 1,), tuple(range(z.ndim - 1))
-    n, centered, _, variance = _moments(z, row)
+    n, centered, _, _, variance = _moments(z, row)
     s = np.sqrt(variance + eps)
     z_hat = centered / s
 
@@ -109,11 +116,12 @@ def layer_norm(z: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 
 
 
 def _moments(z: np.ndarray, axes: tuple[int, ...]) -> tuple:
-    """How many entries share a mean, z − mean, the mean and the variance, axes kept."""
+    """How many entries share a mean, z − mean, its squares, the mean, the variance; axes kept."""
     n = math.prod(z.shape[i] for i in axes)
     mean = z.sum(axis=axes, keepdims=True) / n
     centered = z - mean
-    return n, centered, mean, (centered * centered).sum(axis=axes, keepdims=True) / n
+    squares = centered * centered
+    return n, centered, squares, mean, squares.sum(axis=axes, keepdims=True) / n
 
 
 def _all_but_channels(z: np.ndarray) -> tuple[int, ...]:
