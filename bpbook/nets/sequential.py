@@ -1,0 +1,161 @@
+"""A net of any layers, one after the other, whose parameters are one flat vector."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bpbook import ops
+from bpbook.nets.chain import Chain
+from bpbook.nets.layers import Layer
+from bpbook.nets.mlp import _LINKS, Op
+from bpbook.ops._memory import keep_freed_memory
+
+
+class Sequential:
+    """Layers one after the other, then a loss; ``MLP``'s interface, for every kind of layer.
+
+    layers: from ``bpbook.nets.layers``. loss: an op from ``bpbook.ops``. rng: a Generator or a
+    seed, for the weights and for dropout. dtype: float32 or float64.
+
+    ``theta`` holds every parameter; ``params["3.W"]`` is a view into it, the W of the third layer.
+    ``state`` holds what else training changes: running statistics, the place in dropout's random
+    sequence. ``loss_and_grad`` runs in training mode and moves the state on; ``op`` runs in
+    training mode and leaves it; ``forward``, ``trace``, ``predict`` and ``loss`` evaluate.
+
+    Raises ValueError when a layer is none, or dtype is no floating one; and, when an input does not
+    suit a layer, one that says which.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        loss: Op = ops.softmax_cross_entropy,
+        rng: np.random.Generator | int = 0,
+        dtype: type = np.float64,
+    ) -> None:
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
+        keep_freed_memory()
+        self._chain = Chain(*layers)
+        self.loss_op = loss
+        rng = np.random.default_rng(rng)
+        start = self._chain.init(rng)
+        self._theta = np.concatenate([np.zeros(0), *(x.ravel() for x in start)]).astype(dtype)
+        self.params = self.views(self._theta)
+        self._state = {
+            name: x.astype(dtype) if x.dtype.kind == "f" else x
+            for name, x in self._chain.initial_state(rng).items()
+        }
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self._chain.layers
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, by name, in theta's order."""
+        return self._chain.shapes
+
+    @property
+    def theta(self) -> np.ndarray:
+        """Every parameter, layer by layer; assigning copies into its memory."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, values: np.ndarray) -> None:
+        if np.shape(values) != self._theta.shape:
+            raise ValueError(
+                f"theta has shape {np.shape(values)}; this net has {self._theta.shape}"
+            )
+        self._theta[:] = values
+
+    @property
+    def state(self) -> dict[str, np.ndarray]:
+        """What training changes besides theta, by name; no array in it is ever written to."""
+        return dict(self._state)
+
+    @state.setter
+    def state(self, values: dict[str, np.ndarray]) -> None:
+        if set(values) != set(self._state):
+            raise ValueError(f"state has {sorted(values)}; this net has {sorted(self._state)}")
+        for name, x in self._state.items():
+            if np.shape(values[name]) != x.shape:
+                raise ValueError(f"state {name} has shape {np.shape(values[name])}, not {x.shape}")
+        self._state = {name: np.array(values[name], x.dtype) for name, x in self._state.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each component of theta: 3.W[0, 1] leads from unit 1 to unit 0 in layer 3."""
+        return [
+            f"{name}{list(i)}" for name, shape in self.shapes.items() for i in np.ndindex(shape)
+        ]
+
+    def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
+        """The parameters by name inside a flat vector, without a copy."""
+        views, start = {}, 0
+        for name, shape in self.shapes.items():
+            end = start + math.prod(shape)
+            views[name], start = flat[start:end].reshape(shape), end
+        return views
+
+    def trace(self, X: np.ndarray) -> list[np.ndarray]:
+        """The output of every layer for a batch X, in evaluation mode."""
+        return list(self._outputs(X))
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """The last layer's output for a batch X, in evaluation mode."""
+        last = deque(self._outputs(X), maxlen=1)  # an earlier layer's memory is free by then
+        return last[0]
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The outputs as the loss reads them: probabilities for a cross-entropy on logits."""
+        return _LINKS.get(self.loss_op, ops.identity)(self.forward(X))[0]
+
+    def loss(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """The mean loss over the batch, in evaluation mode."""
+        return self.loss_op(self.forward(X), Y)[0]
+
+    def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean loss over the batch in training mode, and its gradient, flat like theta.
+
+        Moves ``state`` on, except when the loss is not finite. Raises ValueError when X does not
+        suit a layer, or Y the loss; the state then stays as well.
+        """
+        loss, vjp, state = self._run(self._theta, self._inputs(X), Y)
+        if np.isfinite(loss):
+            self._state = dict(zip(self._state, state, strict=True))
+        return loss, vjp()
+
+    def op(self, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, Callable]:
+        """The whole net in training mode as one op, (loss, vjp) with vjp() = ∂L/∂theta.
+
+        Pure: running statistics stay, and dropout draws the same mask again until the next
+        ``loss_and_grad``. ``prove`` can take it.
+        """
+        return self._run(theta, X, Y)[:2]
+
+    def _run(self, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> tuple:
+        params, state = list(self.views(theta).values()), list(self._state.values())
+        a, chain_vjp, state = self._chain.run(X, params, state, training=True)
+        loss, loss_vjp = self.loss_op(a, Y)
+
+        def vjp(dloss: float = 1.0) -> np.ndarray:
+            _, *gradients = chain_vjp(loss_vjp(dloss))
+            return np.concatenate([theta[:0], *(g.reshape(-1) for g in gradients)])
+
+        return loss, vjp, state
+
+    def _outputs(self, X: np.ndarray):
+        params, state = list(self.params.values()), list(self._state.values())
+        steps = self._chain.steps(self._inputs(X), params, state, training=False)
+        return (a for a, _, _ in steps)
+
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(X, self._theta.dtype)
+
+    def __repr__(self) -> str:
+        return f"Sequential({self._chain._describe()}; {self.loss_op.__name__})"
