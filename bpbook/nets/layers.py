@@ -226,7 +226,8 @@ class Dropout(Layer):
         if not training:
             return *ops.identity(a), state
         key, step = state
-        return *ops.dropout(a, self.mask(key, step, a.shape), self.rate), (key, step + 1)
+        out, vjp = ops.dropout(a, self.mask(key, step, a.shape), self.rate)
+        return out, vjp, (key, np.asarray(step + 1))
 
     def mask(self, key: np.ndarray, step: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """The mask that a state draws for an input of this shape."""

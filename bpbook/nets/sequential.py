@@ -122,13 +122,14 @@ class Sequential:
     def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean loss over the batch in training mode, and its gradient, flat like theta.
 
-        Moves ``state`` on, except when the loss is not finite. Raises ValueError when X does not
-        suit a layer, or Y the loss; the state then stays as well.
+        Moves ``state`` on, except when the loss or the gradient is not finite. Raises ValueError
+        when X does not suit a layer, or Y the loss; the state then stays as well.
         """
         loss, vjp, state = self._run(self._theta, self._inputs(X), Y)
-        if np.isfinite(loss):
+        grad = vjp()
+        if np.isfinite(loss) and np.isfinite(grad).all():
             self._state = dict(zip(self._state, state, strict=True))
-        return loss, vjp()
+        return loss, grad
 
     def op(self, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, Callable]:
         """The whole net in training mode as one op, (loss, vjp) with vjp() = ∂L/∂theta.

@@ -18,8 +18,8 @@ def first_non_finite(net, X: np.ndarray, Y: np.ndarray | None = None) -> str | N
     """Name the first NaN or infinity that a step on the batch X (m, n), Y (m, K) meets, or None.
 
     The order is that of the computation: layer by layer the parameters, z and a; the loss; then
-    the gradients, from the last layer to the first. Without Y, the forward pass alone. A net
-    without `W`, `b`, `trace` and `views` (those of `bpbook.nets.MLP`) has no layers to name.
+    the gradients, from the last layer to the first. Without Y, the forward pass alone (of a
+    `Sequential` as in evaluation). Other nets than those of `bpbook.nets` have no layers to name.
     """
     layered = hasattr(net, "trace")
     with np.errstate(all="ignore"):
@@ -34,13 +34,27 @@ def first_non_finite(net, X: np.ndarray, Y: np.ndarray | None = None) -> str | N
 
 
 def _forward(net, X: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    if hasattr(net, "layers"):
+        yield from _forward_sequential(net, X)
+        return
     layers = zip(net.W, net.b, net.trace(X), strict=True)
     for layer, (W, b, (z, a)) in enumerate(layers, start=1):
         for symbol, values in zip("Wbza", (W, b, z, a), strict=True):
             yield f"layer {layer}: {symbol}{layer}", values
 
 
+def _forward_sequential(net, X: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    for number, (layer, out) in enumerate(zip(net.layers, net.trace(X), strict=True), start=1):
+        for name, values in net.params.items():
+            if name.startswith(f"{number}."):
+                yield f"layer {number}, {layer}: {name}", values
+        yield f"layer {number}, {layer}: its output", out
+
+
 def _backward(net, X: np.ndarray, Y: np.ndarray, layered: bool) -> Iterator[tuple[str, np.ndarray]]:
+    if hasattr(net, "layers"):
+        yield from _backward_sequential(net, X, Y)
+        return
     loss, grad = net.loss_and_grad(X, Y)
     yield "the loss", np.asarray(loss)
     if not layered:
@@ -50,3 +64,10 @@ def _backward(net, X: np.ndarray, Y: np.ndarray, layered: bool) -> Iterator[tupl
     for layer in range(len(dW), 0, -1):
         yield f"layer {layer}: the gradient of W{layer}", dW[layer - 1]
         yield f"layer {layer}: the gradient of b{layer}", db[layer - 1]
+
+
+def _backward_sequential(net, X: np.ndarray, Y: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    loss, vjp = net.op(net.theta, X, Y)  # unlike loss_and_grad, it leaves the net's state
+    yield "the loss", np.asarray(loss)
+    for name, grad in reversed(net.views(vjp()).items()):
+        yield f"layer {name.partition('.')[0]}: the gradient of {name}", grad

@@ -23,6 +23,7 @@ from bpbook.nets import (
 )
 from bpbook.proof import prove, symbols
 from bpbook.training import Adam, accuracy, fit
+from bpbook.training.checkpoints import load, save
 from bpbook.training.initializers import he_normal
 
 SMOOTH = [ops.tanh, ops.sigmoid, ops.softplus, ops.gelu, ops.silu]
@@ -276,6 +277,48 @@ def test_a_step_that_fails_leaves_the_state():
         assert np.isnan(net.loss_and_grad(np.full((5, 3), np.inf), Y)[0])
     for name, x in net.state.items():
         np.testing.assert_array_equal(x, before[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("1.W[0, 0]", r"layer 1, Dense\(3, 4\): 1.W\[0, 0\] is nan"),
+        ("3.1.b[2]", r"layer 3, Residual\(Dense\(4, 4\)\): 3.1.b\[2\] is nan"),
+        (None, r"layer 4: the gradient of 4.b\[0\] is inf"),
+    ],
+)
+def test_training_that_stops_names_the_layer(name, says):
+    def steep(Z, Y):
+        loss, _ = ops.mse(Z, Y)
+        return loss, lambda dloss=1.0: np.full(Z.shape, np.inf)
+
+    layers = [Dense(3, 4), Dropout(0.2), Residual(Dense(4, 4)), Dense(4, 2)]
+    net = Sequential(layers, loss=ops.mse if name else steep)
+    if name:
+        net.theta[net.names.index(name)] = np.nan
+    before = net.theta.copy()
+    with pytest.warns(RuntimeWarning, match=f"step 1 .*{says}"):
+        fit(net, *batch((5, 3), 2), Adam(), epochs=1, batch_size=5)
+    np.testing.assert_array_equal(net.theta, before)
+    assert net.state["2.step"] == 0
+
+
+def test_a_checkpoint_resumes_to_the_bit(tmp_path):
+    def start(rng):
+        layers = [Dense(3, 8), BatchNorm(8), Activation(ops.relu), Dropout(0.3), Dense(8, 2)]
+        return Sequential(layers, rng=rng), Adam(0.01)
+
+    X, Y = batch((20, 3), 2)
+    net, optimizer = start(0)
+    fit(net, X, Y, optimizer, epochs=2, batch_size=5)
+    path = save(tmp_path / "run", net, optimizer)
+    again, other = start(1)
+    load(path, again, other)
+    for one, its in ((net, optimizer), (again, other)):
+        fit(one, X, Y, its, epochs=2, batch_size=5)
+    np.testing.assert_array_equal(again.theta, net.theta)
+    for name, x in net.state.items():
+        np.testing.assert_array_equal(again.state[name], x)
 
 
 def test_float32_stays_float32():
