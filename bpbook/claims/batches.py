@@ -19,7 +19,6 @@ A, Z = (sp.MatrixSymbol(name, M, N_IN) for name in "AZ")
 DELTA = sp.MatrixSymbol("Delta", M, N_OUT)
 W, B = sp.MatrixSymbol("W", N_OUT, N_IN), sp.MatrixSymbol("b", N_OUT, 1)
 ONES = sp.OneMatrix(M, 1)
-SUMMED = sp.Dummy("t", integer=True)
 UNITS, SAMPLES = (I, 0, N_OUT - 1), (S, 0, M - 1)
 
 #: A layer as a matrix, A Wᵀ + 1 bᵀ; and its entry for sample s and unit i, as a sum over inputs.
@@ -44,16 +43,8 @@ def slope_by_sums(entry: sp.Expr, of: sp.Expr, *order: tuple) -> sp.Expr:
 
 
 def same(x: sp.Expr, y: sp.Expr) -> bool:
-    """True when two expressions agree up to the names of the indices they sum over."""
-    return _canonical(x) == _canonical(y)
-
-
-def _canonical(x: sp.Expr) -> sp.Expr:
-    def renamed(total: sp.Sum) -> sp.Sum:
-        [(index, *limits)] = total.limits
-        return sp.Sum(total.function.subs(index, SUMMED), (SUMMED, *limits))
-
-    return sp.factor_terms(sp.expand(x.replace(lambda e: isinstance(e, sp.Sum), renamed)))
+    """True when two expressions agree up to the name of the index they sum over."""
+    return sp.factor_terms(x).dummy_eq(sp.factor_terms(y))
 
 
 def _batch(sizes: tuple[int, ...], m: int = 6) -> tuple[MLP, np.ndarray, np.ndarray]:
