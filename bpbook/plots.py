@@ -23,8 +23,9 @@ from bpbook import style
 class Picture:
     """A figure and its description; Jupyter shows the PNG, with the description as alt text.
 
-    measured: it shows timings, which differ at each run; its description does not. A refresh of the
-    chapter keeps the stored PNG as long as the words stay the same.
+    measured: it shows what differs from run to run or from machine to machine, timings or rounding
+    noise, and its description says only what does not. A refresh of the chapter keeps the stored
+    PNG as long as the words stay the same.
     """
 
     figure: Figure
@@ -77,8 +78,8 @@ def lines(
     """Curves by name, each (x, y). log: any of "x", "y", "xy".
 
     points: markers at the data; or the names of the curves that are markers alone, with no line.
-    mark: vertical lines by name. measured: for timings, what the description says of the curves in
-    place of their numbers. Raises ValueError when an x and y differ in length.
+    mark: vertical lines by name. measured: for timings and rounding noise, what the description
+    says of the curves in place of their numbers. Raises ValueError when x and y differ in length.
     """
     figure, axes = _figure(title, xlabel, ylabel)
     for i, (name, (x, y)) in enumerate(curves.items()):

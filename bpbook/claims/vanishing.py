@@ -14,6 +14,7 @@ from bpbook.claims.indexed import N_IN, I, J, K, collapse
 from bpbook.claims.registry import claim
 from bpbook.nets import MLP
 from bpbook.proof import symbols
+from bpbook.training.initializers import lecun_normal
 
 Chain = tuple[list[np.ndarray], list[np.ndarray], np.ndarray]
 
@@ -73,7 +74,7 @@ def repeated(W: np.ndarray, layers: int, delta: np.ndarray) -> Chain:
 def gaussian(n: int, layers: int, seed: int) -> Chain:
     """Weights N(0, 1/n) in every layer, identity activations."""
     rng = np.random.default_rng(seed)
-    Ws = [rng.normal(0, n**-0.5, (n, n)) for _ in range(layers)]
+    Ws = [lecun_normal(rng, n, n) for _ in range(layers)]
     return Ws, [np.ones(n)] * layers, rng.normal(size=n)
 
 
