@@ -17,6 +17,12 @@ def chain(sizes: tuple[int, ...], seed: int) -> tuple[list, list, np.ndarray]:
     return Ws, [rng.random(n) for n in sizes[:-1]], rng.normal(size=sizes[-1])
 
 
+def small_chain() -> tuple[list, list, np.ndarray]:
+    """A chain of square matrices to follow by hand."""
+    Ws = [np.array([[1, 2], [0, 1]]), np.array([[1, 0], [3, 1]])]
+    return Ws, [np.array([1, 0.5]), np.array([0.5, 1])], np.array([1, 2])
+
+
 def in_ascending_order(Ws, slopes, delta):
     for W, slope in zip(Ws, slopes, strict=True):
         delta = (W.T @ delta) * slope
@@ -25,7 +31,7 @@ def in_ascending_order(Ws, slopes, delta):
 
 @exercise(
     "7.1",
-    cases=lambda: [chain((2, 4, 3, 5), 1), chain((3, 3, 3), 0)],
+    cases=lambda: [small_chain(), chain((2, 4, 3, 5), 1)],
     slip=in_ascending_order,
     hints=(
         "BP2 takes the error of one layer to the layer before it. Which layer is the last error's?",
