@@ -15,7 +15,6 @@ from collections.abc import Callable
 import numpy as np
 
 from bpbook.ops import _check
-from bpbook.ops._memory import reuse
 
 Vjp = Callable[[np.ndarray], np.ndarray]
 
@@ -78,7 +77,7 @@ def relu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = max(z, 0), with derivative 1 for z > 0 and 0 for z ≤ 0."""
     _check.floating("z", z)
     zeros = np.zeros_like(z)  # with the number 0, or another memory order, np.maximum is slower
-    return np.maximum(z, zeros, out=reuse(zeros, z)), lambda da: da * (z > 0)
+    return np.maximum(z, zeros), lambda da: da * (z > 0)
 
 
 def leaky_relu(z: np.ndarray, slope: float = 0.01) -> tuple[np.ndarray, Vjp]:
