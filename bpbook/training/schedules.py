@@ -64,8 +64,9 @@ def one_cycle(
     start_divisor: float = 25.0,
     end_divisor: float = 1e4,
 ) -> Schedule:
-    """Up and down once: half a cosine from peak/25 to `peak`, another to peak/25/10⁴ (Smith 2018).
+    """Up and down once: half a cosine from peak/25 to `peak`, another to peak/25/10⁴.
 
+    The idea is Smith and Topin's (2019), whose rise and fall are straight lines.
     rise: the share of the `total` steps on the way up. The numbers and the two cosines are those of
     PyTorch's `OneCycleLR`. After `total` steps the rate stays where it is.
     """
