@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bpbook import data, ops
-from bpbook.nets import MLP
+from bpbook.nets import MLP, Sequential
+from bpbook.nets.layers import Activation, BatchNorm, Dense, Dropout, LayerNorm
 from bpbook.training import SGD, Adam, Momentum, fit
 from bpbook.training.checkpoints import load, save
 
@@ -38,6 +39,25 @@ def test_resumed_training_is_the_same_to_the_bit(tmp_path, make, dtype):
     np.testing.assert_array_equal(later.theta, first.theta)
     train(later, optimizer, rng, epochs=2)
     np.testing.assert_array_equal(later.theta, whole.theta)
+
+
+def test_running_statistics_and_dropout_go_on_where_they_were(tmp_path):
+    def make():
+        parts = [Dense(64, 8, bias=False), BatchNorm(8), Activation(ops.relu), Dropout(0.3)]
+        return Sequential([*parts, Dense(8, 10)], rng=0, dtype=np.float32)
+
+    whole, optimizer, rng = make(), Adam(0.01), np.random.default_rng(7)
+    train(whole, optimizer, rng, epochs=2)
+    path = save(tmp_path / "run", whole, optimizer, rng)
+    train(whole, optimizer, rng, epochs=2)
+    later, optimizer, rng = make(), Adam(0.01), np.random.default_rng(1)
+    load(path, later, optimizer, rng)
+    train(later, optimizer, rng, epochs=2)
+    np.testing.assert_array_equal(later.theta, whole.theta)
+    for name, x in whole.state.items():
+        np.testing.assert_array_equal(later.state[name], x)
+    plain = Sequential([Dense(64, 8, bias=False), LayerNorm(8), Dense(8, 10)], dtype=np.float32)
+    unchanged(plain, Adam(0.01), path, "is of the net")
 
 
 @pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937, np.random.Philox])
