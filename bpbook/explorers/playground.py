@@ -92,7 +92,7 @@ class Playground(Live):
     live = ("learning_rate", "batch_size", "l1", "l2", "points")
 
     data_set = Choice("moons", (*DATA, OWN), label="data set")
-    noise = Slider(0.15, min=0.0, max=0.5, step=0.01)
+    noise = Slider(0.15, min=0.0, max=0.5, step=0.05)
     depth = Slider(4, min=1, max=MOST_LAYERS, label="depth (layers)")
     width = Slider(16, min=1, max=32, label="width (units a layer)")
     activation = Choice("tanh", tuple(ACTIVATIONS))
@@ -146,8 +146,8 @@ class Playground(Live):
         test = ""
         if len(data.dataset.X_test):
             right = f"{100 * data.accuracy:.0f} % of the test points right"
-            test = f", test loss {number(row[TEST_LOSS])}, {right}"
-        loss = f"training loss {number(row[TRAIN_LOSS])}"
+            test = f", test loss {number(row[TEST_LOSS], 3)}, {right}"
+        loss = f"training loss {number(row[TRAIN_LOSS], 3)}"
         return f"Step {data.steps}, epoch {data.epoch}: {loss}{test}; {slopes}."
 
     def hand(self, phase: str, x: float, y: float) -> None:

@@ -50,9 +50,10 @@ class Readout(Text):
         gc.restore()
 
 
-def number(x: float) -> str:
-    """0.1, 5.6e−9, 3e12: two digits, on which all machines agree."""
-    return f"{x:.2g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e").replace("e+", "e")
+def number(x: float, digits: int = 2) -> str:
+    """0.1, 5.6e−9, 3e12: so few digits that all machines agree on them."""
+    text = f"{x:.{digits}g}".replace("-", "−")
+    return text.replace("e−0", "e−").replace("e+0", "e").replace("e+", "e")
 
 
 def outline(text: str, weight: str | int = "normal") -> tuple[Path, float]:

@@ -4,8 +4,10 @@ import os
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from browser import lab
+from nbformat import v4
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
@@ -42,17 +44,37 @@ _REPORTS = pytest.StashKey[dict]()
 
 @pytest.fixture
 def page(chromium, request):
-    """A fresh page. ``page.urls`` lists what it asked for; all of it must be on this machine."""
+    """A fresh page. ``page.urls`` lists what it asked for; all of it must be on this machine.
+
+    ``page.sockets`` lists its web sockets.
+    """
     context = chromium.new_context(viewport={"width": 1200, "height": 1000})
     context.set_default_timeout(60_000)
     fresh = context.new_page()
-    fresh.urls = []
+    fresh.urls, fresh.sockets = [], []
     fresh.on("request", lambda asked: fresh.urls.append(asked.url))
     fresh.on("websocket", lambda socket: fresh.urls.append(socket.url))
+    fresh.on("websocket", lambda socket: fresh.sockets.append(socket))
     yield fresh
     if request.node.stash[_REPORTS]["call"].failed:
         _keep(fresh, request.node.name)
     context.close()
+
+
+@pytest.fixture
+def explorer_page(lab_server, page, request):
+    """A page that has run a notebook of one cell, which shows the explorer named by the test."""
+    notebooks, url = lab_server
+    name = f"{request.param}.ipynb"
+    cell = v4.new_code_cell(
+        f"from bpbook.explorers import {request.param}\nexplorer = {request.param}()\nexplorer"
+    )
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, notebooks / name)
+    lab.open_notebook(page, url, name)
+    assert lab.run_all(page) == []
+    return page
 
 
 def _keep(page, test: str) -> None:

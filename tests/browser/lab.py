@@ -179,7 +179,8 @@ class Shown:
         """The painted picture, as a data URL of its pixels."""
         return self.picture.evaluate(
             """async image => {
-                await image.decode();
+                // Rejected when a newer picture takes its place.
+                while (!await image.decode().then(() => true, () => false));
                 const canvas = document.createElement("canvas");
                 canvas.width = image.naturalWidth;
                 canvas.height = image.naturalHeight;
@@ -190,6 +191,15 @@ class Shown:
 
     def said(self) -> str:
         return self.sentence.inner_text()
+
+    def press(self, button: str) -> None:
+        """Click a button."""
+        self.root.get_by_role("button", name=button).click()
+
+    def spot(self, x: float, y: float) -> tuple[float, float]:
+        """Where on the page a point of the picture is, given in fractions from its top left."""
+        box = self.picture.bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
     def free_slider(self) -> tuple[int, str]:
         """The first slider, and the key that moves it away from the nearer end of its range."""
@@ -215,3 +225,20 @@ class Shown:
         readout = self.root.locator(".widget-readout").nth(index)
         readout.fill(value)
         readout.press("Enter")
+
+
+def eventually(read, wanted, patience: float = 5.0):
+    """Read until it is as wanted; the last reading, wanted or not."""
+    deadline = time.monotonic() + patience
+    while not wanted(value := read()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return value
+
+
+def moved(shown: Shown, act) -> bool:
+    """Whether both picture and sentence change after the act."""
+    picture, sentence = shown.pixels(), shown.said()
+    act()
+    new_sentence = eventually(shown.said, lambda now: now != sentence)
+    new_picture = eventually(shown.pixels, lambda now: now != picture)
+    return new_sentence != sentence and new_picture != picture

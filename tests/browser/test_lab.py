@@ -4,10 +4,9 @@ import shutil
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
 from browser import lab
-from nbformat import v4
+from browser.lab import eventually, moved
 
 pytestmark = pytest.mark.browser
 
@@ -16,39 +15,6 @@ PAINTED = """image => {
     window.painted = 0;
     new MutationObserver(() => window.painted++).observe(image, {attributeFilter: ["src"]});
 }"""
-
-
-@pytest.fixture
-def explorer_page(lab_server, page, request):
-    """A page that has run a notebook of one cell, which shows the explorer named by the test."""
-    notebooks, url = lab_server
-    name = f"{request.param}.ipynb"
-    cell = v4.new_code_cell(
-        f"from bpbook.explorers import {request.param}\nexplorer = {request.param}()\nexplorer"
-    )
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
-    nbformat.write(notebook, notebooks / name)
-    lab.open_notebook(page, url, name)
-    assert lab.run_all(page) == []
-    return page
-
-
-def eventually(read, wanted, patience=5.0):
-    """Read until it is as wanted; the last reading, wanted or not."""
-    deadline = time.monotonic() + patience
-    while not wanted(value := read()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return value
-
-
-def moved(shown: lab.Shown, act) -> bool:
-    """Whether both picture and sentence change after the act."""
-    picture, sentence = shown.pixels(), shown.said()
-    act()
-    new_sentence = eventually(shown.said, lambda now: now != sentence)
-    new_picture = eventually(shown.pixels, lambda now: now != picture)
-    return new_sentence != sentence and new_picture != picture
 
 
 @pytest.mark.parametrize("chapter", ["03_backpropagation", "04_softmax_and_cross_entropy"])
