@@ -232,7 +232,7 @@ def theory(
     if by_row and variance == 0:
         return (nothing, nothing), "no theory here: a row of zeros has no size to divide by"
     how = {"residual": residual, "layer_norm": by_row}
-    a, delta = predict(ACTIVATIONS[activation], depth, variance, **how)
+    a, delta = predict(ACTIVATIONS[activation], [variance] * depth, **how)
     if residual and activation in ONE_SIDED and not by_row:
         return (a, nothing), f"no theory of δ here: residual {activation} adds up a mean"
     return (a, delta), "theory: mean field, for very wide layers"

@@ -18,8 +18,7 @@ from bpbook.explorers.moving_axes import Histogram, SizePanel, bin_values
 from bpbook.explorers.readout import Readout
 from bpbook.explorers.settings import Choice, Slider, Stops
 from bpbook.style import BLUE, GREEN, MUTED, VERMILLION
-from bpbook.theory import slope_factor, variance_map
-from bpbook.theory.propagation import propagate
+from bpbook.theory.propagation import predict, propagate
 from bpbook.training import initializers
 
 ROWS = 64  # samples
@@ -104,15 +103,14 @@ class Initialization(Explorer):
         plain, X, da = drawn(initialization, widths, draw_number)
         weights = [gain * W for W in plain]
         flow = propagate(X, weights, ACTIVATIONS[activation], da)
-        variance = VARIANCES[initialization.split("_")[0]]
-        variances = [gain**2 * variance(n_out, n_in) for n_in, n_out in pairwise(widths)]
+        a, delta = predict(ACTIVATIONS[activation], *factors(initialization, gain, widths))
         words = f"{depth} {activation} layers{said(widths)}, {initialization} × {gain:g}"
         return Start(
             widths,
             words,
             flow.activations**2,
             flow.gradients**2,
-            predict(widths, variances, activation),
+            (a**2, delta**2),
             bin_values(weights[depth // 2]),
         )
 
@@ -187,18 +185,10 @@ def said(widths: tuple[int, ...]) -> str:
     )
 
 
-def predict(
-    widths: tuple[int, ...], variances: list[float], activation: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The mean squares of a⁽ˡ⁾ and δ⁽ˡ⁾, (L,) each, by mean-field theory; variances: Var(W⁽ˡ⁾)."""
-    op, square, q, outputs = ACTIVATIONS[activation], 1.0, [], []
-    for n_in, v in zip(widths, variances, strict=False):
-        q.append(n_in * v * square)
-        square = variance_map(op, q[-1], 1.0)
-        outputs.append(square)
-    slopes = slope_factor(op, np.array(q), 1.0)
-    back, errors = 1.0, []
-    for n_out, v, slope in reversed(list(zip(widths[1:], variances, slopes, strict=True))):
-        errors.append(back * slope)
-        back = n_out * v * errors[-1]
-    return np.array(outputs), np.array(errors[::-1])
+def factors(
+    initialization: str, gain: float, widths: tuple[int, ...]
+) -> tuple[list[float], list[float]]:
+    """n_in·Var(W) and n_out·Var(W) of each layer, (L,) each."""
+    rule = VARIANCES[initialization.split("_")[0]]
+    layers = [(n_in, n_out, gain**2 * rule(n_out, n_in)) for n_in, n_out in pairwise(widths)]
+    return [n_in * v for n_in, _, v in layers], [n_out * v for _, n_out, v in layers]

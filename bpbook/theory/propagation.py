@@ -79,23 +79,24 @@ def propagate(
 
 def predict(
     activation: Op,
-    depth: int,
-    weight_variance: float,
+    up: Sequence[float],
+    down: Sequence[float] | None = None,
     *,
     residual: bool = False,
     layer_norm: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The sizes of a⁽ˡ⁾ and δ⁽ˡ⁾, (L,) each, that mean-field theory expects of `propagate`.
 
-    For inputs and a gradient da of size 1 and mean 0, many units in every layer, as many in each,
-    and independent weights of mean 0 with n·Var(W) = weight_variance (above 0 with layer_norm,
-    which divides each row of a Wᵀ by its size). The plain recursions are those of Poole et al.
-    (2016) and Schoenholz et al. (2017); a residual connection adds its input's mean square, as in
-    Yang & Schoenholz (2017), and twice the product of the two means.
+    For inputs and a gradient da of size 1 and mean 0, many units in every layer, and independent
+    weights of mean 0. up: n_in·Var(W) of each layer (above 0 with layer_norm, which divides each
+    row of a Wᵀ by its size); down: n_out·Var(W), the same as up where all widths are equal. The
+    plain recursions are those of Poole et al. (2016) and Schoenholz et al. (2017); a residual
+    connection adds its input's mean square, as in Yang & Schoenholz (2017), and twice the product
+    of the two means.
     """
     square, mean = 1.0, 0.0  # of the entries of a
     before, q, after = [], [], []
-    for _ in range(depth):
+    for weight_variance in up:
         before.append(square)
         q.append(1.0 if layer_norm else weight_variance * square)
         f = variance_map(activation, q[-1], 1.0)
@@ -106,8 +107,8 @@ def predict(
         after.append(square)
     slopes = slope_factor(activation, np.array(q), 1.0)
     if layer_norm:
-        slopes = slopes / (weight_variance * np.array(before))
-    return np.sqrt(after), np.sqrt(_down(slopes, weight_variance, residual))
+        slopes = slopes / (np.array(up) * before)
+    return np.sqrt(after), np.sqrt(_down(slopes, up if down is None else down, residual))
 
 
 def _mean(activation: Op, q: float, square: float) -> float:
@@ -121,11 +122,11 @@ def _mean(activation: Op, q: float, square: float) -> float:
     return (up - down) / (4 * s)
 
 
-def _down(slopes: np.ndarray, weight_variance: float, residual: bool) -> np.ndarray:
+def _down(slopes: np.ndarray, factors: Sequence[float], residual: bool) -> np.ndarray:
     """The mean square of each δ, for slopes: the mean square of each layer's ∂f/∂(a Wᵀ)."""
     da, deltas = 1.0, []
-    for slope in slopes[::-1]:
+    for slope, factor in zip(slopes[::-1], factors[::-1], strict=True):
         deltas.append(da * slope)
-        back = weight_variance * deltas[-1]
+        back = factor * deltas[-1]
         da = da + back if residual else back
     return np.array(deltas[::-1])

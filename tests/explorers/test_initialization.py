@@ -12,7 +12,6 @@ from bpbook.explorers.initialization import (
     VARIANCES,
     fate,
     layer_widths,
-    predict,
     said,
 )
 from bpbook.training import initializers
@@ -43,11 +42,11 @@ def test_theory_agrees_with_a_wide_network(activation, name):
 
 @pytest.mark.parametrize("shape", ["alternate", "taper", "widen"])
 def test_a_linear_network_multiplies_by_the_widths_times_the_variance(shape):
-    widths = layer_widths(7, 64, 16, shape)
-    pairs = list(pairwise(widths))
-    for rule in VARIANCES.values():
-        v = [rule(n_out, n_in) for n_in, n_out in pairs]
-        up, down = predict(widths, v, "identity")
+    settings = {"depth": 7, "wide": 48, "narrow": 16, "shape": shape, "activation": "identity"}
+    pairs = list(pairwise(layer_widths(7, 48, 16, shape)))
+    for name in INITIALIZERS:
+        up, down = simulate(initialization=name, gain=1.5, **settings).expected
+        v = [1.5**2 * VARIANCES[name.split("_")[0]](n_out, n_in) for n_in, n_out in pairs]
         grow = [n_in * x for (n_in, _), x in zip(pairs, v, strict=True)]
         back = [n_out * x for (_, n_out), x in zip(pairs, v, strict=True)]
         np.testing.assert_allclose(up, np.cumprod(grow))

@@ -88,17 +88,17 @@ def test_wide_stacks_do_what_theory_says(activation, gain, layer_norm, residual)
     normalize = normalize_rows if layer_norm else ops.identity
     how = {"init": scaled(lecun_normal, gain), "m": 30, "normalize": normalize}
     *_, found = run((800,) * 9, activation, residual=residual, **how)
-    a, delta = predict(activation, 8, gain**2, residual=residual, layer_norm=layer_norm)
+    a, delta = predict(activation, [gain**2] * 8, residual=residual, layer_norm=layer_norm)
     assert np.allclose(found.activations, a, rtol=0.25)
     if not (residual and activation is ops.relu and not layer_norm):  # see `predict`
         assert np.allclose(found.gradients, delta, rtol=0.25)
 
 
 def test_he_keeps_the_sizes_of_relu_and_residual_connections_add_up():
-    a, delta = predict(ops.relu, 40, 2.0)
+    a, delta = predict(ops.relu, [2.0] * 40)
     assert np.allclose(a, 1, rtol=1e-12)
     assert np.allclose(delta, np.sqrt(0.5), rtol=1e-12)
-    a, delta = predict(ops.identity, 10, 0.5, residual=True)
+    a, delta = predict(ops.identity, [0.5] * 10, residual=True)
     assert np.allclose(a, 1.5 ** (np.arange(1, 11) / 2), rtol=1e-12)
     assert np.allclose(delta, 1.5 ** (np.arange(9, -1, -1) / 2), rtol=1e-12)
 
@@ -106,6 +106,6 @@ def test_he_keeps_the_sizes_of_relu_and_residual_connections_add_up():
 def test_zero_weights_send_nothing_back():
     *_, found = run((6, 6, 6), ops.tanh, init=scaled(he_normal, 0.0))
     assert (found.gradients > 0).tolist() == [False, True]
-    a, delta = predict(ops.tanh, 2, 0.0)
+    a, delta = predict(ops.tanh, [0.0, 0.0])
     assert (a == 0).all()
     assert (delta > 0).tolist() == [False, True]
