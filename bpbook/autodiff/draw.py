@@ -48,13 +48,13 @@ class Drawing:
 
 
 @dataclass(eq=False)
-class _Place:
+class Place:
     """A box, or a bend of a long arrow (tensor None), in its column and row."""
 
     column: int
     tensor: Tensor | None = None
-    before: list[_Place] = field(default_factory=list)
-    after: list[_Place] = field(default_factory=list)
+    before: list[Place] = field(default_factory=list)
+    after: list[Place] = field(default_factory=list)
     row: float = 0.0
 
     @property
@@ -80,8 +80,7 @@ def draw(last: Tensor, **names: Tensor) -> Drawing:
         seed = np.ones(last.shape, last.dtype)
         gradients = {t.index: d for t, d in sweep(last, seed, retain_graph=True)}
     titles = {t.index: name for name, t in names.items()}
-    columns = _columns(_tensors(last))
-    _order(columns)
+    columns = layout(last)
     boxes = [p for column in columns for p in column if p.tensor is not None]
     width = 2 * EDGE + (len(columns) - 1) * ACROSS + WIDTH
     height = 2 * EDGE + max(p.row for column in columns for p in column) * DOWN + HEIGHT
@@ -93,6 +92,13 @@ def draw(last: Tensor, **names: Tensor) -> Drawing:
         f'font-family="DejaVu Sans, Arial, sans-serif" font-size="13">{"".join(parts)}</svg>'
     )
     return Drawing(svg, _described(boxes, titles, gradients))
+
+
+def layout(last: Tensor) -> list[list[Place]]:
+    """The columns of the graph that made ``last``, each from top to bottom, with few crossings."""
+    columns = _columns(_tensors(last))
+    _order(columns)
+    return columns
 
 
 def _tensors(last: Tensor) -> list[Tensor]:
@@ -110,7 +116,7 @@ def _parents(t: Tensor) -> list[Tensor]:
     return [x for x in t.parents if isinstance(x, Tensor) and x.level == t.level]
 
 
-def _columns(tensors: list[Tensor]) -> list[list[_Place]]:
+def _columns(tensors: list[Tensor]) -> list[list[Place]]:
     """A column for each step; arrows over several columns get a bend in those between."""
     column: dict[int, int] = {}
     for t in tensors:
@@ -119,15 +125,15 @@ def _columns(tensors: list[Tensor]) -> list[list[_Place]]:
         uses = [column[u.index] for u in tensors if t in set(_parents(u))]
         if not _parents(t) and uses:
             column[t.index] = min(uses) - 1
-    places = {t.index: _Place(column[t.index], t) for t in tensors}
-    columns: list[list[_Place]] = [[] for _ in range(max(column.values()) + 1)]
+    places = {t.index: Place(column[t.index], t) for t in tensors}
+    columns: list[list[Place]] = [[] for _ in range(max(column.values()) + 1)]
     for t in tensors:
         columns[column[t.index]].append(places[t.index])
     for t in tensors:
         for x in dict.fromkeys(_parents(t)):
             at = places[x.index]
             for c in range(at.column + 1, column[t.index]):
-                bend = _Place(c)
+                bend = Place(c)
                 columns[c].append(bend)
                 _join(at, bend)
                 at = bend
@@ -135,12 +141,12 @@ def _columns(tensors: list[Tensor]) -> list[list[_Place]]:
     return columns
 
 
-def _join(p: _Place, q: _Place) -> None:
+def _join(p: Place, q: Place) -> None:
     p.after.append(q)
     q.before.append(p)
 
 
-def _order(columns: list[list[_Place]]) -> None:
+def _order(columns: list[list[Place]]) -> None:
     """Sort each column by where its neighbours are, back and forth, so that few arrows cross."""
     tallest = max(map(len, columns))
     for column in columns:
@@ -151,21 +157,21 @@ def _order(columns: list[list[_Place]]) -> None:
             _spread(column, tallest)
 
 
-def _mean_row_before(p: _Place) -> float:
+def _mean_row_before(p: Place) -> float:
     return float(np.mean([q.row for q in p.before])) if p.before else p.row
 
 
-def _mean_row_after(p: _Place) -> float:
+def _mean_row_after(p: Place) -> float:
     return float(np.mean([q.row for q in p.after])) if p.after else p.row
 
 
-def _spread(column: list[_Place], tallest: int) -> None:
+def _spread(column: list[Place], tallest: int) -> None:
     top = (tallest - len(column)) / 2
     for i, place in enumerate(column):
         place.row = top + i
 
 
-def _arrow(p: _Place, q: _Place) -> str:
+def _arrow(p: Place, q: Place) -> str:
     x0 = p.x + (WIDTH if p.tensor is not None else WIDTH / 2)
     x1 = q.x + (0 if q.tensor is not None else WIDTH / 2)
     y0, y1, middle = p.y + HEIGHT / 2, q.y + HEIGHT / 2, (x0 + x1) / 2
@@ -177,7 +183,7 @@ def _arrow(p: _Place, q: _Place) -> str:
     return f'{line}<path d="{head}" fill="none" stroke="{MUTED}" stroke-width="1.3"/>'
 
 
-def _box(p: _Place, titles: dict, gradients: dict, is_last: bool) -> str:
+def _box(p: Place, titles: dict, gradients: dict, is_last: bool) -> str:
     t, middle = p.tensor, p.x + WIDTH / 2
     look = f'fill="{RESULT if t.op else LEAF}" stroke="{INK}" stroke-width="{2 if is_last else 1}"'
     rows = [
@@ -218,7 +224,7 @@ def _shown(x: Any) -> str:
     return "×".join(map(str, x.shape)) + (" numbers" if x.ndim == 1 else "")
 
 
-def _described(boxes: list[_Place], titles: dict, gradients: dict) -> str:
+def _described(boxes: list[Place], titles: dict, gradients: dict) -> str:
     said = []
     for p in sorted(boxes, key=lambda p: p.tensor.index):
         text = f"{_title(p.tensor, titles)}: {_shown(p.tensor.value)}"

@@ -9,6 +9,7 @@ from bpbook.explorers.base import Explorer
 from bpbook.explorers.chain_rule import ChainRule
 from bpbook.explorers.gradient_cost import GradientCost
 from bpbook.explorers.gradient_flow import GradientFlow
+from bpbook.explorers.graph_walk import GraphWalk
 from bpbook.explorers.initialization import Initialization
 from bpbook.explorers.neurons import Neurons
 from bpbook.explorers.optimizer_race import OptimizerRace
@@ -30,6 +31,7 @@ ALL: tuple[type[Explorer], ...] = (
     OptimizerRace,
     Schedules,
     Playground,
+    GraphWalk,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Explorer",
     "GradientCost",
     "GradientFlow",
+    "GraphWalk",
     "Initialization",
     "Neurons",
     "OptimizerRace",
