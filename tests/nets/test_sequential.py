@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpbook import data, ops
+from bpbook.autodiff import jvp
 from bpbook.nets import (
     MLP,
     Activation,
@@ -125,6 +126,24 @@ def test_the_vjp_of_a_whole_net_is_proved():
     proof = prove(lambda theta: net.op(theta, X, Y), symbols("t", net.theta.size))
     assert proof, proof
     assert proof.entries == net.theta.size == 15
+
+
+def test_a_hessian_vector_product_is_forward_mode_over_the_backward_pass():
+    layers = [
+        *(Unflatten(1, 4, 4), Conv2d(1, 2, 3, padding=1), BatchNorm(2), Activation(ops.relu)),
+        *(MaxPool2d(2), Flatten(), Dropout(0.3), Residual(Dense(8, 8)), LayerNorm(8), Dense(8, 3)),
+    ]
+    net = Sequential(layers, rng=1)
+    X, Y = batch((5, 16), 3)
+    v = np.random.default_rng(1).normal(size=net.theta.shape)
+
+    def gradient(theta):
+        return net.op(theta, X, Y)[1]()
+
+    _, hv = jvp(gradient)(net.theta, v)
+    h = 1e-6
+    difference = (gradient(net.theta + h * v) - gradient(net.theta - h * v)) / (2 * h)
+    np.testing.assert_allclose(hv, difference, rtol=1e-5, atol=1e-7)
 
 
 # --- PyTorch -----------------------------------------------------------------------------------
