@@ -7,6 +7,7 @@ what the picture shows.
 from bpbook.explorers.backprop_trace import BackpropTrace
 from bpbook.explorers.base import Explorer
 from bpbook.explorers.chain_rule import ChainRule
+from bpbook.explorers.forward_reverse import ForwardReverse
 from bpbook.explorers.gradient_cost import GradientCost
 from bpbook.explorers.gradient_flow import GradientFlow
 from bpbook.explorers.graph_walk import GraphWalk
@@ -32,6 +33,7 @@ ALL: tuple[type[Explorer], ...] = (
     Schedules,
     Playground,
     GraphWalk,
+    ForwardReverse,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "BackpropTrace",
     "ChainRule",
     "Explorer",
+    "ForwardReverse",
     "GradientCost",
     "GradientFlow",
     "GraphWalk",
