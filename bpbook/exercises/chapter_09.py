@@ -50,9 +50,14 @@ def harmless_gradient(answer) -> str | None:
     points = {"floats": np.array([0.3, -2.0, 5.0]), "integers": np.array([1, -2, 3])}
     for kind, x in points.items():
         kept = x.copy()
-        wrong = difference(answer(bowl, x), safe_gradient(bowl, kept), rtol=1e-6)
-        if wrong:
+        got, want = answer(bowl, x), safe_gradient(bowl, kept)
+        if wrong := difference(got, want, rtol=1e-6):
             return wrong if wrong == NOTHING else f"For {kind}, x = {kept}: {wrong}"
+        if difference(got, want, rtol=5e-9):
+            return (
+                f"For {kind}, x = {kept}: right to six digits only. A central difference with a "
+                "step near 1e-5 has nine. Does yours step to both sides?"
+            )
         if not np.array_equal(x, kept):
             return (
                 f"The gradient is right for {kind}, but x was {kept}, and has moved by {x - kept}."
@@ -106,6 +111,11 @@ def slope_by_complex_step(f, x):
     return np.imag(f(x + 1j * h)) / h  # nothing is subtracted, so h may be as small as you like
 
 
+def square_forgotten(z):
+    """tanh, with 1/cosh z for its slope, which is 1/cosh² z."""
+    return np.tanh(z), lambda da: da / np.cosh(z)
+
+
 def seed_of_ones(op, x, u, v):
     out, vjp = op(x)
     jv = (op(x + 1e-6 * v)[0] - op(x - 1e-6 * v)[0]) / 2e-6
@@ -121,7 +131,9 @@ def adjoint_cases():
         z, vjp = ops.affine(a, W, np.ones(2))
         return z, lambda dz: vjp(dz)[0]
 
-    return [(ops.tanh, x, u, v), (ops.softmax, x, u, v), (affine, x, rng.normal(size=(4, 2)), v)]
+    # The last op is wrong: its two sides differ, and an answer must say so.
+    same_shape = [(op, x, u, v) for op in (ops.tanh, ops.softmax, square_forgotten)]
+    return [(affine, x, rng.normal(size=(4, 2)), v), *same_shape]
 
 
 @exercise(
@@ -179,21 +191,29 @@ def each_at_the_first_input(operations, x):
     return next((k for k, op in enumerate(operations) if not check_directions(op, x)), -1)
 
 
-def square_forgotten(z):
-    return np.tanh(z), lambda da: da / np.cosh(z)
-
-
 def shifted(z):
     return z + 0.5, lambda da: da
 
 
-@exercise(
-    "9.6",
-    cases=lambda: [
+def names_the_op(answer) -> str | None:
+    """What is wrong with an answer that looks for the wrong op in three chains, or None."""
+    for operations, x in (
         ([ops.sin, square_forgotten, ops.exp], np.array([0.3, 1.2])),
         ([ops.sin, ops.tanh, ops.exp], np.array([0.3, 1.2])),
         ([ops.identity, shifted, square_forgotten], np.zeros(3)),
-    ],
+    ):
+        got, want = answer(list(operations), x.copy()), first_wrong_op(operations, x)
+        if got is None or got is ...:
+            return NOTHING
+        if got != want:
+            chain = ", ".join(op.__name__ for op in operations)
+            return f"For the chain {chain} at x = {x}: got {got}, wanted {want}."
+    return None
+
+
+@exercise(
+    "9.6",
+    judge=names_the_op,
     slip=each_at_the_first_input,
     hints=(
         "nets.check_directions(op, x) is true when op's vjp is right at x. Which x does op get?",

@@ -93,11 +93,13 @@ def quotients(op, x: np.floating, h: np.ndarray, offset: float) -> dict[str, np.
 
     h = h.astype(x.dtype)
     up, down, still = x + h, x - h, x + 0 * h
-    with np.errstate(invalid="ignore"):  # 0/0, where x + h rounds to x
+    # 0/0, where x + h rounds to x; overflow, where exp(sin(z²)) is far from the real line.
+    with np.errstate(invalid="ignore", over="ignore"):
+        sideways = f(still + 1j * h).imag / h
         return {
             "forward difference": (f(up) - f(still)) / (up - still),
             "central difference": (f(up) - f(down)) / (up - down),
-            "complex step": f(still + 1j * h).imag / h,
+            "complex step": np.where(np.isfinite(sideways), sideways, np.finfo(x.dtype).max),
         }
 
 
@@ -225,11 +227,9 @@ class StepSize(Explorer):
         self._measured.set_data([data.measured], [10 * data.least])
         self._chosen.set_data([data.h], [np.fmax(data.error, FLOOR)])
         self._chosen.set_visible(not lost)
-        judged = (
-            "" if lost else f", error {data.error:.1e}: the usual thresholds say “{data.called}”"
-        )
+        judged = f", error {data.error:.1e}: the usual thresholds say “{data.called}”"
         self._words[0].set_text(f"{data.title}: this step {data.verdict}")
-        self._words[1].set_text(f"○ {data.formula}, h = {data.h:.1e}{judged}")
+        self._words[1].set_text(f"○ {data.formula}, h = {data.h:.1e}{'' if lost else judged}")
         self._words[2].set_text(f"▼ measured best step {data.measured:.1e}; – – {_best(data)}")
 
 

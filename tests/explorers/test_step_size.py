@@ -1,5 +1,7 @@
 """StepSize: the curves are the errors of the formulas, and the predictions are met."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -112,6 +114,17 @@ def test_a_step_lost_in_x_is_nan_and_said_to_be_lost():
     assert "is lost: x + h rounds to x" in explorer.summary()
     lost = quotients(FUNCTIONS["exp(x)"], np.float64(1.0), np.array([1e-18]), 0)
     assert [bool(np.isnan(lost[name])) for name in FORMULAS] == [True, True, False]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_complex_step_that_overflows_is_wrong_not_lost(precision):
+    """At x = 4 and h = 1 the real part of sin((4 + i)²) is 969, and exp(969) is no float."""
+    with warnings.catch_warnings(action="error"):
+        data = simulate(
+            function="exp(sin(x²))", x=4.0, exponent=0.0, formula=complex_step, precision=precision
+        )
+    assert data.error == 1
+    assert data.called == "wrong"
 
 
 def test_at_the_kink_of_relu_each_formula_gives_its_own_slope():
