@@ -8,7 +8,6 @@ shape. In return all that can be settled beforehand is settled once (:mod:`bpboo
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +26,7 @@ class Compiled:
         self.__name__ = getattr(f, "__name__", "compiled")
         arrays, build = flatten(examples)
         arrays = [np.array(x) for x in arrays]
-        self._kinds = [_kind(x) for x in arrays]
+        self._kinds = _kinds(arrays)
         program = Program()
         value = f(*build([program.input(x) for x in arrays]))
         outs, self._build = flatten(value)
@@ -36,7 +35,7 @@ class Compiled:
 
     def __call__(self, *args: Tree) -> Tree:
         given = leaves(args)
-        if [_kind(x) for x in given] != self._kinds:
+        if _kinds(given) != self._kinds:
             raise ValueError(self._misfit(given))
         return self._build(self.plan.run(given))
 
@@ -45,7 +44,7 @@ class Compiled:
             return (
                 f"{self.__name__} got {len(given)} arrays; it was compiled for {len(self._kinds)}"
             )
-        pairs = zip(map(_kind, given), self._kinds, strict=True)
+        pairs = zip(_kinds(given), self._kinds, strict=True)
         i, (got, want) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
         return (
             f"array {i} has shape {got[0]} and dtype {got[1]}; {self.__name__} was compiled for "
@@ -56,9 +55,9 @@ class Compiled:
         return str(self.plan)
 
 
-def _kind(x: Any) -> tuple:
+def _kinds(arrays: list) -> list[tuple]:
     """What must be the same at every call."""
-    return getattr(x, "shape", None), getattr(x, "dtype", None)
+    return [(getattr(x, "shape", None), getattr(x, "dtype", None)) for x in arrays]
 
 
 def compile(f: Callable, *examples: Tree) -> Compiled:

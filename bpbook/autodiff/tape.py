@@ -60,41 +60,40 @@ class Tensor(Box):
     its shape; it adds up over calls until ``zero_grad()``. ``data``: its numbers, read-only.
     """
 
-    __slots__ = (
-        "grad",
-        "hooks",
-        "index",
-        "op",
-        "parents",
-        "requires_grad",
-        "root",
-        "vjp",
-        "written",
-    )
+    # What few tensors have lies in a dictionary, which the others do without.
+    __slots__ = ("__dict__", "grad", "index", "op", "parents", "requires_grad", "vjp")
 
-    def __init__(self, value: Any, requires_grad: bool = False, level: int = 0) -> None:
-        self.value, self.level, self.requires_grad = value, level, requires_grad
+    hooks: dict | None = None
+    root: Tensor | None = None  # the tensor whose memory this one shares
+    written = 0  # when it was last changed in place
+
+    def __init__(
+        self,
+        value: Any,
+        requires_grad: bool = False,
+        level: int = 0,
+        op: Callable | None = None,
+        vjp: Callable | None = None,
+        parents: tuple = (),  # the arguments of op, tensors or not
+    ) -> None:
+        self.value, self.requires_grad, self.level = value, requires_grad, level
+        self.op, self.vjp, self.parents, self.grad = op, vjp, parents, None
         self.index = next(_CLOCK)
-        self.op = self.vjp = self.grad = self.hooks = None
-        self.parents: tuple = ()  # the arguments of op, tensors or not
-        self.root: Tensor | None = None  # the tensor whose memory this one shares
-        self.written = 0  # when it was last changed in place
 
     def _apply(self, op: Callable, args: tuple, kwargs: dict) -> Tensor:
         level, needs, values = self.level, False, []
-        recording = _MODE.recording or level > 0
+        recording = level > 0 or _MODE.recording
         for x in args:
             if type(x) is Tensor and x.level == level:
-                needs = needs or x.requires_grad
                 values.append(x.value)
+                if x.requires_grad:
+                    needs = recording
             elif isinstance(x, (np.ndarray, np.generic)):
                 values.append(constant(x, self.dtype, keep=recording))
             else:
                 values.append(x)
         value, vjp = op(*values, **kwargs)
-        out = Tensor(value, needs and recording, level)
-        if out.requires_grad:
-            out.op, out.vjp, out.parents = op, vjp, args
+        out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):
             out.root = _owner(next(x for x in args if type(x) is Tensor))
         return out
@@ -244,40 +243,47 @@ def sweep(last: Tensor, seed: Any, retain_graph: bool) -> Iterator[tuple[Tensor,
     A tensor's gradient is complete when all that were made from it, and so after it, have been
     visited: the youngest of those waiting is always next. No recursion, so depth is no limit.
     """
-    waiting, youngest = {last.index: [last, seed]}, [-last.index]
+    waiting = {last.index: [last, seed]}
+    youngest = [] if last.op is None else [-last.index]
     while youngest:
         t, d = waiting.pop(-heapq.heappop(youngest))
         if t.hooks:
             d = _hooked(t, d)
         yield t, d
-        if t.op is None:
-            continue
-        for x, dx in _pulled_back(t, d):
+        for x, dx in zip(t.parents, _pulled_back(t, d), strict=False):
+            if type(x) is not Tensor or not x.requires_grad or x.level != t.level:
+                continue
             if x.index in waiting:
                 waiting[x.index][1] = waiting[x.index][1] + dx
             else:
                 waiting[x.index] = [x, dx]
-                heapq.heappush(youngest, -x.index)
+                if x.op is not None:
+                    if x.index >= t.index:
+                        raise RuntimeError("the tape has a cycle: a tensor made after its use")
+                    heapq.heappush(youngest, -x.index)
         if not retain_graph:
             t.vjp, t.parents = _freed, ()
+    for t, d in waiting.values():  # the leaves, which nothing is pulled back from
+        yield t, _hooked(t, d) if t.hooks else d
 
 
-def _pulled_back(t: Tensor, d: Any) -> list[tuple[Tensor, Any]]:
-    """The parents that require a gradient, each with what t's gradient d sends it."""
+def _pulled_back(t: Tensor, d: Any) -> tuple:
+    """What t's gradient d sends to its parents, in their order; the last may get nothing."""
     shares = t.vjp(d)
     if type(shares) is not tuple:
         shares = (shares,)
     if t.index < _WRITES.last:
         _refuse_changed(t)
-    pairs = []
-    for k, x in enumerate(t.parents):
-        if type(x) is Tensor and x.requires_grad and x.level == t.level:
-            if k >= len(shares):
-                raise RuntimeError(f"{_name(t.op)} has no derivative for its argument {k + 1}")
-            if x.index >= t.index:
-                raise RuntimeError("the tape has a cycle: a tensor depends on one made after it")
-            pairs.append((x, shares[k]))
-    return pairs
+    if len(shares) < len(t.parents):
+        _refuse_missing(t, len(shares))
+    return shares
+
+
+def _refuse_missing(t: Tensor, given: int) -> None:
+    """Raise RuntimeError when an argument that the vjp does not answer for needs a gradient."""
+    for k, x in enumerate(t.parents[given:], given + 1):
+        if isinstance(x, Tensor) and x.requires_grad:
+            raise RuntimeError(f"{_name(t.op)} has no derivative for its argument {k}")
 
 
 def _refuse_changed(t: Tensor) -> None:

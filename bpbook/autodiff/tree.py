@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 Tree = Any
@@ -35,11 +35,19 @@ def _walk(tree: Tree, leaves: list) -> Callable:
 
 def leaves(tree: Tree) -> list:
     """The leaves of a tree in order, without the way back."""
-    if isinstance(tree, dict):
-        tree = tree.values()
-    elif not isinstance(tree, (list, tuple)):
-        return [tree]
-    return [leaf for part in tree for leaf in leaves(part)]
+    found: list = []
+    _collect((tree,), found)
+    return found
+
+
+def _collect(parts: Iterable[Tree], found: list) -> None:
+    for part in parts:
+        if isinstance(part, (list, tuple)):
+            _collect(part, found)
+        elif isinstance(part, dict):
+            _collect(part.values(), found)
+        else:
+            found.append(part)
 
 
 def tree_map(function: Callable, tree: Tree) -> Tree:

@@ -89,10 +89,11 @@ def test_buffers_are_used_again():
     assert len(plan.buffers) == 2
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [4 * BLOCK, 5 * BLOCK + 17])
 @pytest.mark.parametrize("shape", [(-1,), (1, -1), (-1, 1)])
-def test_long_elementwise_runs_are_fused_and_exact(size, shape):
-    x = RNG.normal(size=size).reshape(shape)
+def test_long_elementwise_runs_are_fused_and_exact(size, shape, dtype):
+    x = RNG.normal(size=size).reshape(shape).astype(dtype)
 
     def chain(x):
         y = x
@@ -107,6 +108,27 @@ def test_long_elementwise_runs_are_fused_and_exact(size, shape):
     want, want_gradient = value_and_grad(chain)(x[::-1].copy())
     assert value == want
     np.testing.assert_array_equal(gradient, want_gradient)
+
+
+@pytest.mark.parametrize("n", [5, 4 * BLOCK])
+def test_numbers_beside_arrays_keep_the_arrays_dtype(n):
+    """Of floats and of truth values, on short arrays and in a fused run."""
+    x = np.random.default_rng(0).normal(size=n).astype(np.float32)
+
+    def f(x):
+        return (x > 0) * 2.5, np.maximum(x, 0) / 3, 1 - x**2, x * True, (x > 0) & True
+
+    for got, want in zip(static.compile(f, x)(x), f(x), strict=True):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_reduction_keeps_its_options():
+    x = RNG.normal(size=(3, 4)).astype(np.float32)
+    f = lambda x: np.add.reduce(x, axis=1, dtype=np.float64, initial=2.0)  # noqa: E731
+    got = static.compile(f, x)(x)
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got, f(x))
 
 
 def test_fusion_keeps_what_is_read_later_or_seen_through_a_view():
