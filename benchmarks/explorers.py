@@ -1,6 +1,8 @@
-"""How soon an explorer answers: ``python benchmarks/explorers.py``.
+"""How soon an explorer answers, and how fast a live one runs: ``python benchmarks/explorers.py``.
 
-Kernel time is one step of simulate, draw and encode. Key to paint is measured in the page of a real
+Kernel time is one step of simulate, draw and encode, with a slider moved by one; of a live explorer
+it is also one frame of a run. Frames a second are painted frames: those whose picture the page has
+decoded and that a frame of the page has shown. Key to paint is measured in the page of a real
 JupyterLab in headless Chromium, from the key event to the first frame after the new picture is
 decoded. The bare round trip is the same for a slider whose value is shown as text.
 """
@@ -20,12 +22,14 @@ import numpy as np
 from nbformat import v4
 
 from bpbook.explorers import ALL, Explorer
+from bpbook.explorers.live import Live
 from bpbook.explorers.settings import Slider
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from browser import lab
 
 KERNEL_MEDIAN, PAINT_P95 = 30, 100  # milliseconds to reach
+FRAMES = 20  # a second, to reach
 BARE_NAME = "bare round trip"
 
 BARE = """import ipywidgets
@@ -60,6 +64,18 @@ WATCH = """target => {
 }"""
 
 
+# Counts the pictures that were decoded and then in the page when it painted.
+COUNT = """image => {
+    window.painted = 0;
+    const count = async () => {
+        const shown = image.src;
+        await image.decode().catch(() => {});
+        requestAnimationFrame(() => { if (image.src === shown) window.painted++; });
+    };
+    new MutationObserver(count).observe(image, {attributeFilter: ["src"]});
+}"""
+
+
 def kernel_times(kind: type[Explorer], steps: int) -> list[float]:
     """Milliseconds of each step, a slider going up and down by one from the default settings."""
     explorer = kind()
@@ -77,13 +93,29 @@ def kernel_times(kind: type[Explorer], steps: int) -> list[float]:
     return times
 
 
-def paint_times(presses: int) -> dict[str, list[float]]:
+def frame_times(kind: type[Live], frames: int) -> list[float]:
+    """Milliseconds of each frame of a run at default settings."""
+    explorer = kind()
+    explorer.png()
+    times = []
+    for _ in range(frames):
+        if explorer.data.finished:
+            explorer.restart()
+        begin = time.perf_counter()
+        explorer.step(explorer.steps_per_frame)
+        explorer.png()
+        times.append(1000 * (time.perf_counter() - begin))
+    return times
+
+
+def paint_times(presses: int, seconds: float) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Milliseconds from key press to paint: the bare round trip and each explorer.
 
     Each explorer is on a page of its own, as in its chapter, and takes turns there with the bare
-    round trip.
+    round trip. Also, of each live explorer, the painted frames a second while it plays.
     """
     times: dict[str, list[float]] = {BARE_NAME: []}
+    rates: dict[str, float] = {}
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         lab.jupyterlab(Path(folder)) as url,
@@ -97,8 +129,22 @@ def paint_times(presses: int) -> dict[str, list[float]]:
                 raise RuntimeError("\n".join(errors))
             bare, times[kind.__name__] = _take_turns(page, presses)
             times[BARE_NAME] += bare
+            if issubclass(kind, Live):
+                rates[kind.__name__] = _frame_rate(page, seconds)
             page.close()
-    return times
+    return times, rates
+
+
+def _frame_rate(page, seconds: float) -> float:
+    shown = lab.Shown.wait_for(page, index=1)  # the bare round trip is first
+    shown.press("Play")
+    page.wait_for_timeout(500)
+    shown.picture.evaluate(COUNT)
+    begin = time.perf_counter()
+    page.wait_for_timeout(1000 * seconds)
+    painted, elapsed = page.evaluate("window.painted"), time.perf_counter() - begin
+    shown.press("Pause")
+    return painted / elapsed
 
 
 def _write_notebook(folder: Path, kind: type[Explorer]) -> str:
@@ -138,26 +184,38 @@ def _presses(page, place: int, count: int, pause: random.Random) -> list[float]:
 def report(
     title: str, times: dict[str, list[float]], q: float, limit: float, bare: str = ""
 ) -> None:
-    print(f"{title:<32}{'median':>9}{'p95':>9}   ms")
+    print(f"{title:<36}{'median':>9}{'p95':>9}   ms")
     for name, found in times.items():
         median, p95 = np.percentile(found, [50, 95])
         reached = np.percentile(found, q) <= limit
         verdict = "" if name == bare else f"   {'reached' if reached else 'MISSED'}"
-        print(f"  {name:<30}{median:9.1f}{p95:9.1f}{verdict}")
+        print(f"  {name:<34}{median:9.1f}{p95:9.1f}{verdict}")
+
+
+def report_rates(rates: dict[str, float]) -> None:
+    print(f"{f'painted frames a second, >= {FRAMES}':<36}{'':>9}{'steps a frame':>16}")
+    for name, rate in rates.items():
+        (kind,) = (kind for kind in ALL if kind.__name__ == name)
+        verdict = "reached" if rate >= FRAMES else "MISSED"
+        print(f"  {name:<34}{rate:9.1f}{kind.steps_per_frame.default:>16}   {verdict}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=200, help="steps of kernel time (200)")
     parser.add_argument("--presses", type=int, default=100, help="key presses (100)")
+    parser.add_argument("--seconds", type=float, default=5, help="of play, for the rate (5)")
     options = parser.parse_args()
     kernel = {kind.__name__: kernel_times(kind, options.steps) for kind in ALL}
+    live = [kind for kind in ALL if issubclass(kind, Live)]
+    kernel |= {f"{k.__name__}, a frame of a run": frame_times(k, options.steps) for k in live}
     report(f"kernel step, median <= {KERNEL_MEDIAN}", kernel, 50, KERNEL_MEDIAN)
     if reason := lab.missing():
-        print(f"key to paint: not measured, {reason}")
+        print(f"key to paint and frame rate: not measured, {reason}")
         return
-    bare = BARE_NAME
-    report(f"key to paint, p95 <= {PAINT_P95}", paint_times(options.presses), 95, PAINT_P95, bare)
+    paint, rates = paint_times(options.presses, options.seconds)
+    report(f"key to paint, p95 <= {PAINT_P95}", paint, 95, PAINT_P95, BARE_NAME)
+    report_rates(rates)
 
 
 if __name__ == "__main__":

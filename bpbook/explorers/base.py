@@ -12,6 +12,9 @@ A subclass declares its settings as descriptors and writes four methods::
         def describe(data): ...           # -> one sentence
         def build(self, figure): ...      # make every artist; animated=True for those that move
         def draw(self, data): ...         # move them
+
+Explorers that run in time, or take the hand on their picture, are in
+:mod:`bpbook.explorers.live`.
 """
 
 from __future__ import annotations
@@ -107,7 +110,8 @@ class Explorer:
 
     def summary(self) -> str:
         """One sentence that says what the picture shows."""
-        return self.describe(self.data)
+        with LOCK:
+            return self.describe(self.data)
 
     def update(self, **settings: Any) -> None:
         """Change several settings and draw once. Raises as the constructor does."""

@@ -72,6 +72,7 @@ class Live(Explorer):
 
     @property
     def playing(self) -> bool:
+        """Whether a page that shows it gets frames."""
         return self._playing
 
     def step(self, steps: int = 1) -> Self:
@@ -91,6 +92,7 @@ class Live(Explorer):
             self._refresh()
 
     def pause(self) -> None:
+        """Stop where it is."""
         with LOCK:
             self._playing = False
             self._refresh()
@@ -163,8 +165,7 @@ class Live(Explorer):
 
     def _show_state(self) -> None:
         self._picture.playing = self._playing
-        look = ("Pause", "pause") if self._playing else ("Play", "play")
-        self._play_button.description, self._play_button.icon = look
+        self._play_button.description, self._play_button.icon = self._face()
         self._sentence.value = self._spoken()
 
     def _on_hand(self, phase: str, x: float, y: float) -> None:
@@ -185,10 +186,11 @@ class Live(Explorer):
         if self.hand_axes is not None:
             box = self.hand_axes.get_position()
             state["region"] = [box.x0, 1 - box.y1, box.x1, 1 - box.y0]
-        return Stage(self._next_frame, self._on_hand, value=png, layout=layout, **state)
+        state |= {"value": png, "layout": layout, "playing": self._playing}
+        return Stage(self._next_frame, self._on_hand, **state)
 
     def _buttons(self) -> list[ipywidgets.DOMWidget]:
-        self._play_button = button("Play", "play", self._toggle)
+        self._play_button = button(*self._face(), self._toggle)
         row = [
             self._play_button,
             button("Step", "step-forward", self.step, "Pause, and go one step"),
@@ -198,6 +200,10 @@ class Live(Explorer):
         for each in row:
             each.layout.width = "6.7em"
         return [ipywidgets.HBox(row)]
+
+    def _face(self) -> tuple[str, str]:
+        """What the first button says and shows."""
+        return ("Pause", "pause") if self._playing else ("Play", "play")
 
     def _toggle(self) -> None:
         (self.pause if self._playing else self.play)()

@@ -117,6 +117,14 @@ def test_nothing_runs_before_it_plays_or_after_it_is_paused(counter):
     assert not counter.playing
 
 
+def test_what_plays_before_it_is_shown_plays_when_it_is(counter):
+    counter.play()
+    page = Page(counter)
+    assert "Pause" in buttons(counter)
+    page.frame()
+    assert counter.data.steps == 1
+
+
 def test_a_frame_takes_the_chosen_number_of_steps(counter):
     page = Page(counter)
     counter.steps_per_frame = 20
