@@ -12,7 +12,6 @@ from bpbook import ops
 from bpbook.nets.chain import Chain
 from bpbook.nets.layers import Layer
 from bpbook.nets.mlp import _LINKS, Op
-from bpbook.ops._memory import keep_freed_memory
 
 
 class Sequential:
@@ -39,7 +38,7 @@ class Sequential:
     ) -> None:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
-        keep_freed_memory()
+        _keep_freed_memory()
         self._chain = Chain(*layers)
         self.loss_op = loss
         rng = np.random.default_rng(rng)
@@ -160,3 +159,14 @@ class Sequential:
 
     def __repr__(self) -> str:
         return f"Sequential({self._chain._describe()}; {self.loss_op.__name__})"
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep the memory that one training step frees, for the next.
+
+    glibc gives freed arrays of over 128 kB back to the system at first, and every step then fetches
+    them anew, page by page: that takes longer than the arithmetic on images. Once an array of
+    nearly 32 MB was freed it keeps up to 64 MB (mallopt(3), on the dynamic M_MMAP_THRESHOLD). The
+    array is never touched, so this takes microseconds; with another C library it does nothing.
+    """
+    np.empty(2**25 - 2**16, np.uint8)

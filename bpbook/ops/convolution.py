@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from bpbook.ops import _check
-from bpbook.ops._memory import reuse
 from bpbook.ops.shapes import scatter
 
 Op = tuple[np.ndarray, Callable]
@@ -40,8 +39,7 @@ def conv2d(x: np.ndarray, W: np.ndarray, b: np.ndarray, stride: Pair = 1, paddin
     image, _ = scatter(np.transpose(x, (1, 2, 3, 0)), inside, (c_in, *padded, m))
     patches = np.stack([image[key] for key in keys]).reshape(-1, rows * columns * m)
     W_flat = np.transpose(W, (0, 2, 3, 1)).reshape(c_out, -1)
-    z = W_flat @ patches
-    z = np.add(z, b.reshape(-1, 1), out=reuse(z, b)).reshape(c_out, rows, columns, m)
+    z = (W_flat @ patches + b.reshape(-1, 1)).reshape(c_out, rows, columns, m)
 
     def vjp(dz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         dz = np.transpose(dz, (1, 2, 3, 0)).reshape(c_out, -1)
@@ -71,7 +69,7 @@ def max_pool2d(x: np.ndarray, size: Pair = 2, stride: Pair | None = None) -> Op:
     best, larger = image[keys[0]], []  # the largest so far, as the window is gone through
     for key in keys[1:]:
         larger.append(image[key] > best)
-        best = np.maximum(best, image[key], out=reuse(best) if len(larger) > 1 else None)
+        best = np.maximum(best, image[key])
 
     def vjp(d: np.ndarray) -> np.ndarray:
         d, parts = np.transpose(d, (1, 2, 3, 0)), []

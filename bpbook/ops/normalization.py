@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from bpbook.ops import _check
-from bpbook.ops._memory import reuse
 
 Op = tuple[np.ndarray, Callable]
 Observer = Callable[[np.ndarray, np.ndarray], object]
@@ -32,7 +31,7 @@ def batch_norm(
     """
     _check.channels(z, gamma=gamma, beta=beta)
     axes = _all_but_channels(z)
-    N, centered, squares, mean, variance = _moments(z, axes)
+    N, centered, mean, variance = _moments(z, axes)
     if N < 2:
         raise ValueError(
             f"z has shape {z.shape}: 1 value per channel, which is its own mean; batch statistics "
@@ -40,22 +39,16 @@ def batch_norm(
         )
     if observe is not None:
         observe(mean.reshape(-1), variance.reshape(-1))
-    gamma, beta = _along_channels(gamma, z), _along_channels(beta, z)
-    s = np.sqrt(variance + eps)
-    z_hat = np.divide(centered, s, out=reuse(squares, centered, s))
+    gamma, s = _along_channels(gamma, z), np.sqrt(variance + eps)
+    z_hat = centered / s
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        products = d * z_hat
-        dgamma = products.sum(axis=axes, keepdims=True)
+        dgamma = (d * z_hat).sum(axis=axes, keepdims=True)
         dbeta = d.sum(axis=axes, keepdims=True)
-        along = np.multiply(z_hat, dgamma / N, out=reuse(products, z_hat))
-        along = np.add(along, dbeta / N, out=reuse(along))
-        dz = np.subtract(d, along, out=reuse(along, d))
-        dz = np.multiply(dz, gamma / s, out=reuse(dz, gamma, s))
+        dz = (gamma / s) * (d - dbeta / N - z_hat * (dgamma / N))
         return dz, dgamma.reshape(-1), dbeta.reshape(-1)
 
-    out = np.multiply(z_hat, gamma, out=reuse(centered, z_hat, gamma))
-    return np.add(out, beta, out=reuse(out, beta)), vjp
+    return gamma * z_hat + _along_channels(beta, z), vjp
 
 
 def batch_statistics(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +95,7 @@ def layer_norm(z: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 
     """
     _check.features(z, gamma=gamma, beta=beta)
     row, rows = (z.ndim - 1,), tuple(range(z.ndim - 1))
-    n, centered, _, _, variance = _moments(z, row)
+    n, centered, _, variance = _moments(z, row)
     s = np.sqrt(variance + eps)
     z_hat = centered / s
 
@@ -116,12 +109,11 @@ def layer_norm(z: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 
 
 
 def _moments(z: np.ndarray, axes: tuple[int, ...]) -> tuple:
-    """How many entries share a mean, z − mean, its squares, the mean, the variance; axes kept."""
+    """How many entries share a mean, z − mean, the mean and the variance; axes kept."""
     n = math.prod(z.shape[i] for i in axes)
     mean = z.sum(axis=axes, keepdims=True) / n
     centered = z - mean
-    squares = centered * centered
-    return n, centered, squares, mean, squares.sum(axis=axes, keepdims=True) / n
+    return n, centered, mean, (centered * centered).sum(axis=axes, keepdims=True) / n
 
 
 def _all_but_channels(z: np.ndarray) -> tuple[int, ...]:
