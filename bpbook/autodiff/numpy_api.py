@@ -195,7 +195,9 @@ def _split(apply, x, indices_or_sections, axis=0):
 
 @_translates(np.where)
 def _where(apply, condition, x, y):
-    return apply(ops.where, x, y, condition=np.array(condition))  # a copy: the reader's may change
+    if isinstance(condition, np.ndarray):
+        condition = condition.copy()  # the reader's own may change
+    return apply(ops.where, x, y, condition=condition)
 
 
 @_translates(np.clip)

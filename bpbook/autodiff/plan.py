@@ -226,13 +226,11 @@ def _takes_out(v: Variable) -> bool:
 
 def _fusable(v: Variable) -> bool:
     """Elementwise on long arrays of one shape, in one piece of memory each, and numbers."""
+    if not _elementwise(v) or np.size(v.example) < LONG:
+        return False
     arrays = [v.example, *(x.example if isinstance(x, Variable) else x for x in v.args)]
     long = [x for x in arrays if np.size(x) > 1]
-    return (
-        _elementwise(v)
-        and np.size(v.example) >= LONG
-        and all(np.shape(x) == np.shape(v.example) and x.flags.c_contiguous for x in long)
-    )
+    return all(np.shape(x) == np.shape(v.example) and x.flags.c_contiguous for x in long)
 
 
 def _alike(v: Variable, w: Variable) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from bpbook.autodiff.box import Box
 from bpbook.autodiff.tree import flatten
 from bpbook.ops.shapes import scatter
 
@@ -62,11 +63,15 @@ class Traced(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if out is not None:
             raise TypeError("out= cannot be traced: a traced program plans its memory itself")
+        if any(isinstance(x, Box) for x in inputs):
+            return NotImplemented  # the box holds traced arrays, and has a derivative to take along
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return self.program.call(function, *inputs, **kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
+        if any(issubclass(kind, Box) for kind in types):
+            return NotImplemented
         if func in SHAPE_ONLY:
             args = [x.variable.example if isinstance(x, Traced) else x for x in args]
             return func(*args, **kwargs)

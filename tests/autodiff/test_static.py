@@ -50,6 +50,24 @@ def test_forward_mode_and_second_order_compile():
     np.testing.assert_array_equal(static.compile(grad(f), v)(x), grad(f)(x))
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda w, c: (c * w).sum(),
+        lambda w, c: (c @ np.sin(w)) ** 2,
+        lambda w, c: np.stack([c, w]).sum() * w[0],
+        lambda w, c: np.where(w > 0.1, c * w, w * w).sum(),
+        lambda w, c: np.where([True, False, True], c / w, w - c).sum(),
+    ],
+)
+def test_a_traced_array_leaves_a_tensor_to_its_derivative(f):
+    """The traced one stands first, so Python asks it first; it must not take w for a constant."""
+    w, c = np.array([0.5, -2.0, 0.05]), np.array([1.0, 2.0, 3.0])
+    for derivative in (grad(f), lambda w, c: jvp(lambda w: f(w, c))(w, c)[1]):
+        compiled = static.compile(derivative, w, c)
+        np.testing.assert_array_equal(compiled(2 * w, c - 1), derivative(2 * w, c - 1))
+
+
 def test_constants_are_folded_and_dead_steps_dropped():
     c = np.arange(3.0)
 
