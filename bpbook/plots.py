@@ -94,6 +94,8 @@ def lines(
         axes.axvline(x, color="0.35", lw=1, ls=":", label=name)
     axes.set_xscale("log" if "x" in log else "linear")
     axes.set_yscale("log" if "y" in log else "linear")
+    if "x" not in log and all(np.equal(np.mod(x, 1), 0).all() for x, _ in curves.values()):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 2.5
     if len(curves) + len(mark or ()) > 1:
         axes.legend(frameon=False)
     parts = [f"{k} ({np.size(y)} points, {extent(y)})" for k, (x, y) in curves.items()]

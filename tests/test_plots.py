@@ -68,6 +68,14 @@ def test_every_kind_draws():
         assert len(picture.png()) > 1000
 
 
+def test_ticks_of_whole_numbers_are_whole():
+    words = {"title": "T", "xlabel": "layer", "ylabel": "y"}
+    for x in (range(1, 6), np.arange(1, 21), np.linspace(1, 3, 81)):
+        [axes] = plots.lines({"a": (x, np.zeros(len(x)))}, **words).figure.axes
+        whole = np.equal(np.mod(axes.get_xticks(), 1), 0).all()
+        assert whole == (len(x) <= 20)
+
+
 def test_panels_show_the_same_curves_on_the_same_axes():
     groups = {"one": {"a": (X, X), "b": (X, 2 * X)}, "two": {"a": (X, -X), "b": (X, 0 * X)}}
     picture = plots.panels(groups, title="t", xlabel="x", ylabel="y", columns=3)
