@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import apply, plain
-from bpbook.autodiff.tape import Tensor, no_grad
+from bpbook.autodiff.box import Box, apply, plain
+from bpbook.autodiff.tape import Tensor
 
 
 class Context:
@@ -50,7 +50,8 @@ class Function:
 
         y = Exp.apply(x)
 
-    ``backward`` returns one gradient for each argument of ``forward``, or None.
+    ``backward`` returns one gradient for each argument of ``forward``, or None. What both do to
+    their tensors may itself be differentiated; forward mode follows ``forward``.
     """
 
     @staticmethod
@@ -70,28 +71,30 @@ class Function:
         Raises TypeError when ``forward`` returns no tensor; in backward, ValueError when the number
         of gradients or a gradient's shape is not that of the arguments.
         """
-        if not any(isinstance(x, Tensor) for x in args):
+        boxes = [isinstance(x, Box) for x in args]
+        if not any(boxes):
             raise TypeError(f"{cls.__name__}.apply got no tensor; make one with tensor(data)")
+        level = max(x.level for x in args if isinstance(x, Box))
         ctx = Context(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
 
         def op(*values: Any) -> tuple[Any, Any]:
-            inputs = [
-                Tensor(v, level=x.level) if isinstance(x, Tensor) else v
-                for x, v in zip(args, values, strict=True)
-            ]
-            with no_grad():
-                out = cls.forward(ctx, *inputs)
+            pairs = zip(values, boxes, strict=True)
+            out = cls.forward(ctx, *(Tensor(v, level=level) if box else v for v, box in pairs))
             if not isinstance(out, Tensor):
                 raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, no tensor")
-            return out.value, lambda d: _gradients(cls, ctx, args, d)
+            return _inside(out, level), lambda d: _gradients(cls, ctx, args, d, level)
 
         op.__name__ = cls.__name__
         return apply(op, *args)
 
 
-def _gradients(cls: type[Function], ctx: Context, args: tuple, d: Any) -> tuple:
-    with no_grad():
-        grads = cls.backward(ctx, Tensor(d))
+def _inside(x: Any, level: int) -> Any:
+    """What a tensor of this level holds: an array, or a box that an outer derivative follows."""
+    return x.value if isinstance(x, Tensor) and x.level == level else x
+
+
+def _gradients(cls: type[Function], ctx: Context, args: tuple, d: Any, level: int) -> tuple:
+    grads = cls.backward(ctx, Tensor(d, level=level))
     grads = grads if isinstance(grads, tuple) else (grads,)
     if len(grads) != len(args):
         raise ValueError(
@@ -105,4 +108,4 @@ def _gradients(cls: type[Function], ctx: Context, args: tuple, d: Any) -> tuple:
                 f"{cls.__name__}.backward gave argument {k + 1} a gradient of {got}; it has shape "
                 f"{x.shape}"
             )
-    return tuple(None if g is None else plain(g) for g in grads)
+    return tuple(_inside(g, level) for g in grads)

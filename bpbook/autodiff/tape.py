@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import Box, constant, plain
+from bpbook.autodiff.box import Box, constant, is_foreign, plain
 
 # Numbers tensors and in-place writes in the order of their making. A tensor is made after all that
 # it depends on, so this order is a topological one.
@@ -101,23 +101,32 @@ class Tensor(Box):
     # In place.
 
     def _assign(self, result: Any) -> None:
-        self._about_to_change()
-        if isinstance(self.value, np.ndarray):
-            self.value[...] = plain(result)
+        new = self._about_to_take(result)
+        if is_foreign(new) or is_foreign(self.value):  # an outer derivative follows it
+            self.value = np.broadcast_to(new, self.shape)
+        elif isinstance(self.value, np.ndarray):
+            self.value[...] = new
         else:  # a single number cannot be changed; another takes its place
-            self.value = self.dtype.type(plain(result))
+            self.value = self.dtype.type(new)
 
     def __setitem__(self, key: Any, values: Any) -> None:
-        self._about_to_change()
-        self.value[plain(key)] = plain(values)
+        new = self._about_to_take(values)
+        if is_foreign(new) or is_foreign(self.value):
+            raise TypeError("no entry can be set while an outer derivative follows; use np.where")
+        self.value[plain(key)] = new
 
-    def _about_to_change(self) -> None:
-        if self.requires_grad and _MODE.recording:
+    def _about_to_take(self, new: Any) -> Any:
+        """The numbers of ``new``, for a change in place that the tape can do without."""
+        mine = isinstance(new, Tensor) and new.level == self.level
+        recording = self.level > 0 or _MODE.recording
+        lost = isinstance(new, Box) and new.level > self.level
+        if lost or (recording and (self.requires_grad or (mine and new.requires_grad))):
             raise RuntimeError(
-                "a tensor that requires a gradient cannot be changed in place while the tape "
-                "records: write t = t + step for a new tensor, or change it under no_grad()"
+                "nothing that requires a gradient can be changed in place, or written into another "
+                "tensor, while the tape records: write t = t + step, or change it under no_grad()"
             )
         _owner(self).written = _WRITES.last = next(_CLOCK)
+        return new.value if mine else new
 
     # What a reader uses.
 
@@ -193,11 +202,15 @@ class Tensor(Box):
     # PyTorch's names for what NumPy calls otherwise.
 
     def mm(self, other: Tensor) -> Tensor:
-        """The matrix product."""
+        """The product of two matrices; ValueError for other shapes, which ``@`` takes."""
+        if self.ndim != 2 or np.ndim(other) != 2:
+            raise ValueError(f"mm got shapes {self.shape} and {np.shape(other)}; wanted matrices")
         return self @ other
 
     def t(self) -> Tensor:
-        """The transpose."""
+        """The transpose of a matrix; ValueError for more axes."""
+        if self.ndim > 2:
+            raise ValueError(f"t got shape {self.shape}; wanted a matrix")
         return self.T
 
     def unsqueeze(self, axis: int) -> Tensor:

@@ -144,7 +144,7 @@ def check_grads(
     forward = _inner(u, tangent)
     pulled = vjp(f)(*args)[1](u)
     reverse = _inner(pulled, v[0] if len(args) == 1 else v)
-    difference = _along(lambda xs: _inner(u, f(*xs)), args, v)
+    difference = _along(lambda xs: _inner(u, tree_map(plain, f(*xs))), args, v)
     scale = max(abs(forward), abs(reverse), abs(difference), 1e-6)
     if not (abs(forward - reverse) <= rtol * scale and abs(forward - difference) <= rtol * scale):
         raise AssertionError(
@@ -162,7 +162,9 @@ def _along(g: Callable, x: Tree, v: Tree) -> float:
     h = 1e-3 / max(1.0, *(float(np.abs(s).max(initial=0)) for s in slopes))
 
     def at(t: float) -> float:
-        return float(g(build([a + t * s for a, s in zip(leaves, slopes, strict=True)])))
+        # Tensors, for a Function wants them; nothing is recorded.
+        moved = [Tensor(plain(a) + t * s) for a, s in zip(leaves, slopes, strict=True)]
+        return float(g(build(moved)))
 
     return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
 

@@ -10,7 +10,7 @@ import pytest
 import bpbook.autodiff as torch
 from bpbook import ops
 from bpbook.autodiff import functional as F
-from bpbook.autodiff import no_grad, tensor
+from bpbook.autodiff import check_grads, grad, hvp, jvp, no_grad, tensor
 from bpbook.nets import MLP
 
 
@@ -76,6 +76,42 @@ def test_the_second_listing_asks_only_for_what_is_needed():
     gradients(LinearFunction.apply(x, W, None).sum(), W)
     np.testing.assert_array_equal(W.grad, np.full((2, 3), 5.0))
     assert x.grad is None
+
+
+def test_the_second_listing_to_second_order():
+    """Its gradient has a gradient: PyTorch's gradcheck and gradgradcheck, in one call."""
+    rng = np.random.default_rng(0)
+    x, W, b = rng.normal(size=(5, 3)), rng.normal(size=(2, 3)), rng.normal(size=2)
+    check_grads(lambda x, W, b: LinearFunction.apply(x, W, b) ** 2, x, W, b)
+    loss = lambda W: (LinearFunction.apply(tensor(x), W, None) ** 2).sum()  # noqa: E731
+    twice = grad(lambda W: (grad(loss)(W) ** 2).sum())(W)  # L = Σ(x Wᵀ)², ∇L = 2 W xᵀx
+    np.testing.assert_allclose(twice.data, 8 * W @ x.T @ x @ x.T @ x, rtol=1e-12)
+    np.testing.assert_allclose(hvp(loss)(W, W).data, 2 * W @ x.T @ x, rtol=1e-12)
+
+
+def test_a_wrong_function_of_the_readers_own_fails_its_check():
+    class Slipped(LinearFunction):
+        @staticmethod
+        def backward(ctx, grad_output):
+            input, weight, bias = ctx.saved_tensors
+            return grad_output.mm(weight), grad_output.t().mm(input), 1.001 * grad_output.sum(0)
+
+    rng = np.random.default_rng(0)
+    shapes = (5, 3), (2, 3), (2,)
+    with pytest.raises(AssertionError, match="derivatives disagree"):
+        check_grads(Slipped.apply, *(rng.normal(size=s) for s in shapes), order=1)
+
+
+def test_a_function_within_a_derivative_still_sees_the_tensors_outside():
+    """d/dw of d/dx Σ LinearFunction(x, w)³ at level 0, through the inner derivative."""
+    (w,) = leaves((2, 3))
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    inner = grad(lambda x: (LinearFunction.apply(x, w, None) ** 3).sum())(x)
+    (inner**2).sum().backward()
+    got = w.grad
+    w.zero_grad()
+    (grad(lambda x: ((x @ w.T) ** 3).sum())(x) ** 2).sum().backward()
+    np.testing.assert_allclose(got, w.grad, rtol=1e-12)
 
 
 def test_a_wrong_function_of_the_readers_own_is_named():
@@ -193,6 +229,22 @@ def test_a_saved_tensor_changed_in_place_is_noticed(change):
         loss.backward()
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t, x: t.__iadd__(x),
+        lambda t, x: t.__setitem__(0, x[1]),
+        lambda t, x: np.exp(x, out=t),
+        lambda t, x: grad(lambda y: np.multiply(y, 2.0, out=t).sum())(np.ones(3)),
+        lambda t, x: jvp(lambda y: t.__iadd__(y))(np.ones(3), np.ones(3)),
+    ],
+)
+def test_a_write_that_would_lose_a_derivative_is_refused(write):
+    (x,) = leaves((3,))
+    with pytest.raises(RuntimeError, match="no_grad"):
+        write(tensor(np.zeros(3)), x)
+
+
 def test_a_saved_constant_tensor_changed_in_place_is_noticed():
     (w,) = leaves((3,))
     x = tensor([1.0, 2.0, 3.0])
@@ -252,6 +304,8 @@ def test_recording_refuses_to_change_in_place():
         (lambda x: np.cumsum(x), TypeError, "cumsum has no derivative"),
         (lambda x: np.add.accumulate(x), TypeError, "add.accumulate has no derivative"),
         (lambda x: np.asarray(x), TypeError, "lose its derivative"),
+        (lambda x: x.mm(x), ValueError, r"mm got shapes \(3,\) and \(3,\)"),
+        (lambda x: x.reshape(1, 1, 3).t(), ValueError, r"t got shape \(1, 1, 3\)"),
         (
             lambda x: F.mse(tensor([[1.0]]), x.reshape(1, 3)[:, :1]).backward(),
             RuntimeError,
