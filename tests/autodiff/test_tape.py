@@ -9,8 +9,8 @@ import pytest
 
 import bpbook.autodiff as torch
 from bpbook import ops
-from bpbook.autodiff import functional as F
 from bpbook.autodiff import check_grads, grad, hvp, jvp, no_grad, tensor
+from bpbook.autodiff import functional as F
 from bpbook.nets import MLP
 
 
@@ -93,7 +93,7 @@ def test_a_wrong_function_of_the_readers_own_fails_its_check():
     class Slipped(LinearFunction):
         @staticmethod
         def backward(ctx, grad_output):
-            input, weight, bias = ctx.saved_tensors
+            input, weight, _ = ctx.saved_tensors
             return grad_output.mm(weight), grad_output.t().mm(input), 1.001 * grad_output.sum(0)
 
     rng = np.random.default_rng(0)
