@@ -19,7 +19,7 @@ from bpbook.style import INK, MUTED, SERIES, VERMILLION
 from bpbook.theory.landscapes import LANDSCAPES
 
 RATES = tuple(float(f"{d}e{p}") for p in range(-4, 1) for d in (1, 1.5, 2, 3, 5, 7) if p + d < 3)
-RATE_SPAN = (1e-4, 4)  # of the axis
+RATE_SPAN = (1e-4, 40)  # of the axis; its right end has words
 SPANS = (100, 200, LIMIT)  # of the axis of steps, which grows
 MARKERS = "osD^vPX<>hp"
 LOSS_SPAN = (1e-16, 1e8)  # what is below or above stands on the edge
@@ -132,8 +132,11 @@ class OptimizerRace(Live):
         axes.set_title("Stable: η inside the bar")
         self._bars = axes.barh(range(3), [1] * 3, height=0.62, color="#C9DDEE", animated=True)
         (self._rate_line,) = axes.plot([1, 1], [2.6, -0.6], color=INK, animated=True)
-        right = {"transform": axes.get_yaxis_transform(), "va": "center", "ha": "right", "size": 9}
-        self._verdicts = [axes.add_artist(Readout(0.99, row, **right)) for row in range(3)]
+        beside = {"transform": axes.get_yaxis_transform(), "va": "center", "size": 9}
+        rows = range(3)
+        self._limits = [axes.add_artist(Readout(0.01, row, **beside)) for row in rows]
+        beside |= {"ha": "right", "color": VERMILLION}
+        self._verdicts = [axes.add_artist(Readout(0.99, row, **beside)) for row in rows]
 
     def draw(self, data: Race) -> None:
         if self._shown != data.landscape.name:
@@ -164,16 +167,16 @@ class OptimizerRace(Live):
             line.set_ydata([y] * 3)
             name.set_y(y)
             lost = racer.diverged is not None
-            standing.set(y=y, text=_standing(data, racer), color=VERMILLION if lost else INK)
+            text = f"diverged at {racer.diverged}" if lost else _standing(data, racer)
+            standing.set(y=y, text=text, color=VERMILLION if lost else INK)
 
     def _draw_stability(self, data: Race) -> None:
         self._rate_line.set_xdata([data.learning_rate] * 2)
-        for bar, rule, verdict in zip(self._bars, RULES, self._verdicts, strict=True):
+        for i, rule in enumerate(RULES):
             limit = data.limits[rule]
-            bar.set(x=RATE_SPAN[0], width=limit - RATE_SPAN[0])
-            stable = data.learning_rate < limit
-            verdict.set(text=f"{'η <' if stable else 'unstable: η ≥'} {number(limit)}")
-            verdict.set_color(INK if stable else VERMILLION)
+            self._bars[i].set(x=RATE_SPAN[0], width=limit - RATE_SPAN[0])
+            self._limits[i].set_text(f"η < {number(limit)}")
+            self._verdicts[i].set_text("" if data.learning_rate < limit else "unstable")
 
     def _draw_map(self, data: Race) -> None:
         """The still part, anew for another landscape."""

@@ -136,7 +136,7 @@ class Playground(Live):
     def describe(data: TrainingRun) -> str:
         if data.exploded:
             return f"Exploded at step {data.steps}, {data.exploded}; a smaller η or gain may help."
-        if data.finished:
+        if data.waiting:
             return "No points yet: click on the map to add one, and on a point to change its class."
         row = data.measured()
         first, last = row[GRADIENTS], row[-1]

@@ -125,7 +125,7 @@ class Picture:
             X, Y = halves[test]
             dots.set_data(*X[Y[:, k : k + 1].any(axis=1)].T)
         self._surface.colors = surface(data.net)
-        words, color = "Click to add a point" if data.finished else "", MUTED
+        words, color = "Click to add a point" if data.waiting else "", MUTED
         if data.exploded:
             words, color = (
                 f"Exploded at step {data.steps}, {data.exploded.split(':')[0]}",

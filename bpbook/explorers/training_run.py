@@ -23,7 +23,7 @@ class TrainingRun:
     one), and ‖∂L/∂(W, b)‖ of each layer on the training set. exploded: None, or where the first
     number that is not finite appeared; the net is then as it was before that step. l1: adds
     l1 Σ|θ| to the loss; l2 is the optimizer's ``weight_decay``. Without training samples no step
-    is taken.
+    is taken, until :meth:`retune` brings some.
     """
 
     def __init__(
@@ -42,12 +42,17 @@ class TrainingRun:
         self.exploded: str | None = None
         self.record = Record(GRADIENTS + net.depth)
         self._rng = np.random.default_rng(rng)
-        self._waiting: list[np.ndarray] = []  # the rest of this epoch's batches
+        self._queue: list[np.ndarray] = []  # the rest of this epoch's batches
         self._keep()
 
     @property
     def finished(self) -> bool:
-        return self.exploded is not None or not len(self.dataset.X_train)
+        return self.exploded is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is nothing to learn from yet."""
+        return not len(self.dataset.X_train)
 
     @property
     def accuracy(self) -> float:
@@ -56,7 +61,7 @@ class TrainingRun:
         return accuracy(self.net, X, Y) if len(X) else np.nan
 
     def step(self) -> None:
-        if self.finished:
+        if self.finished or self.waiting:
             return
         rows, data = self._next_batch(), self.dataset
         batch = data.X_train[rows], data.Y_train[rows]
@@ -85,13 +90,13 @@ class TrainingRun:
         if batch_size is not None or dataset is not None:
             self.batch_size = batch_size or self.batch_size
             self.dataset = dataset or self.dataset
-            self._waiting = []
+            self._queue = []
 
     def _next_batch(self) -> np.ndarray:
-        if not self._waiting:
-            self._waiting = shuffled_batches(len(self.dataset.X_train), self.batch_size, self._rng)
+        if not self._queue:
+            self._queue = shuffled_batches(len(self.dataset.X_train), self.batch_size, self._rng)
             self.epoch += 1
-        return self._waiting.pop(0)
+        return self._queue.pop(0)
 
     def _penalty(self) -> Callable[[np.ndarray], object] | None:
         """What adds the gradient of l1 Σ|θ|, before the optimizer sees the gradient."""

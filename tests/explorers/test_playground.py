@@ -135,6 +135,13 @@ def test_a_click_adds_a_point_turns_it_and_takes_it_away():
     assert explorer.points == ()
 
 
+def test_without_points_it_plays_and_waits_for_the_first():
+    explorer = Playground(data_set=OWN).step(3)
+    assert (explorer.data.steps, explorer.data.finished) == (0, False)
+    explorer.points = [(0, 0, 1)]
+    assert explorer.step(3).data.steps == 3
+
+
 def test_own_points_join_the_run_under_way():
     explorer = Playground(data_set=OWN, points=[(-1, 0, 0), (1, 0, 1)]).step(100)
     theta = explorer.data.net.theta.copy()
