@@ -63,14 +63,14 @@ def page(chromium, request):
 
 @pytest.fixture
 def explorer_page(lab_server, page, request):
-    """A page that has run a notebook of one cell, which shows the explorer named by the test."""
+    """A page that has run a notebook of one cell, which shows the explorers that the test names."""
     notebooks, url = lab_server
-    name = f"{request.param}.ipynb"
-    cell = v4.new_code_cell(
-        f"from bpbook.explorers import {request.param}\nexplorer = {request.param}()\nexplorer"
-    )
+    kinds = [request.param] if isinstance(request.param, str) else request.param
+    shows = [f"display(explorers.{kind}())" for kind in kinds]
+    cell = v4.new_code_cell("\n".join(["from bpbook import explorers", *shows]))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    name = f"{kinds[0]}.ipynb"
     nbformat.write(notebook, notebooks / name)
     lab.open_notebook(page, url, name)
     assert lab.run_all(page) == []

@@ -1,4 +1,4 @@
-"""The explorers of Part II in a real JupyterLab: by keyboard, by mouse, and while they run."""
+"""Explorers from Part II on in a real JupyterLab: by keyboard, by mouse, and while they run."""
 
 import re
 import time
@@ -12,8 +12,8 @@ from bpbook.explorers.live import Live
 
 pytestmark = pytest.mark.browser
 
-PART_II = explorers.ALL[explorers.ALL.index(explorers.GradientFlow) :]
-STILL = [kind.__name__ for kind in PART_II if not issubclass(kind, Live)]
+LATER = explorers.ALL[explorers.ALL.index(explorers.GradientFlow) :]
+STILL = [kind.__name__ for kind in LATER if not issubclass(kind, Live)]
 
 BUSY = """seconds => {
     const end = performance.now() + 1000 * seconds;
@@ -21,12 +21,12 @@ BUSY = """seconds => {
 }"""
 
 
-def answers_key_and_mouse(shown: Shown) -> None:
+def answers_key_and_mouse(shown: Shown, name: str) -> None:
     index, key = shown.free_slider()
-    assert moved(shown, lambda: shown.handle(index).press(key))
-    assert moved(shown, lambda: shown.drag(index, 0.8 if key == "ArrowRight" else 0.2))
+    assert moved(shown, lambda: shown.handle(index).press(key)), name
+    assert moved(shown, lambda: shown.drag(index, 0.8 if key == "ArrowRight" else 0.2)), name
     reset = shown.root.get_by_role("button", name="Reset")
-    assert moved(shown, lambda: reset.press("Enter"))
+    assert moved(shown, lambda: reset.press("Enter")), name
 
 
 def step(shown: Shown) -> int:
@@ -71,16 +71,17 @@ def value(shown: Shown, label: str) -> float:
     return float(slider.get_attribute("aria-valuenow"))
 
 
-@pytest.mark.parametrize("explorer_page", STILL, indirect=True)
-def test_it_answers_key_and_mouse(explorer_page):
-    answers_key_and_mouse(Shown.wait_for(explorer_page))
+@pytest.mark.parametrize("explorer_page", [STILL], indirect=True, ids=["still"])
+def test_each_answers_key_and_mouse(explorer_page):
+    for index, name in enumerate(STILL):
+        answers_key_and_mouse(Shown.wait_for(explorer_page, index), name)
     assert lab.strangers(explorer_page.urls) == []
 
 
 @pytest.mark.parametrize("explorer_page", ["OptimizerRace"], indirect=True)
 def test_the_race_runs_and_its_start_is_dragged(explorer_page):
     shown = Shown.wait_for(explorer_page)
-    answers_key_and_mouse(shown)
+    answers_key_and_mouse(shown, "OptimizerRace")
     plays_pauses_and_steps(shown)
     holds_no_frames_for_a_busy_page(shown, steps_a_frame=1)
 
@@ -110,7 +111,7 @@ def test_the_race_runs_and_its_start_is_dragged(explorer_page):
 @pytest.mark.parametrize("explorer_page", ["Playground"], indirect=True)
 def test_the_playground_runs_and_takes_own_points(explorer_page):
     shown = Shown.wait_for(explorer_page)
-    answers_key_and_mouse(shown)
+    answers_key_and_mouse(shown, "Playground")
     plays_pauses_and_steps(shown)
     holds_no_frames_for_a_busy_page(shown, steps_a_frame=5)
 
