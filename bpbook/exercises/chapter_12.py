@@ -59,7 +59,8 @@ def judge_order(answer: Callable) -> str | None:
     chain = {k: [k - 1] if k else [] for k in range(5000)}
     for last, parents in (("out", trap), ("c", {"c": ["b", "b"], "b": ["a"], "a": []})):
         if wrong := order_fault(answer(last, parents), last, parents):
-            return f"{wrong} Tried with last = {last!r}, parents = {parents}."
+            tried = f" Tried with last = {last!r}, parents = {parents}."
+            return wrong if wrong == NOTHING else wrong + tried
     try:
         return order_fault(answer(4999, chain), 4999, chain)
     except RecursionError:
@@ -214,7 +215,7 @@ def judge_masked_loop(answer: Callable) -> str | None:
     for at in (0.5, 0.05, 0.2, 0.8, 0.94):
         w, turns = np.array(at), int(np.floor(np.log(0.1) / np.log(at))) + 1
         if wrong := difference(value(w), by_the_loop(w)):
-            return f"At w = {at}, where the loop runs {turns} times: {wrong}"
+            return f"At w = {at}, where k = {turns}: {wrong}"
         if wrong := difference(slope(w), turns * at ** (turns - 1)):
             return f"The value is right at w = {at}, but its slope is not. {wrong}"
     return None
