@@ -108,7 +108,9 @@ def frame_times(kind: type[Live], frames: int) -> list[float]:
     return times
 
 
-def paint_times(presses: int, seconds: float) -> tuple[dict[str, list[float]], dict[str, float]]:
+def paint_times(
+    kinds: list[type[Explorer]], presses: int, seconds: float
+) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Milliseconds from key press to paint: the bare round trip and each explorer.
 
     Each explorer is on a page of its own, as in its chapter, and takes turns there with the bare
@@ -121,7 +123,7 @@ def paint_times(presses: int, seconds: float) -> tuple[dict[str, list[float]], d
         lab.jupyterlab(Path(folder)) as url,
         lab.browser() as browser,
     ):
-        for kind in ALL:
+        for kind in kinds:
             page = browser.new_page(viewport={"width": 1200, "height": 1000})
             page.set_default_timeout(60_000)
             lab.open_notebook(page, url, _write_notebook(Path(folder) / "notebooks", kind))
@@ -202,20 +204,26 @@ def report_rates(rates: dict[str, float]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [kind.__name__ for kind in ALL]
+    parser.add_argument("only", nargs="*", metavar="NAME", help="explorers to measure (all)")
     parser.add_argument("--steps", type=int, default=200, help="steps of kernel time (200)")
     parser.add_argument("--presses", type=int, default=100, help="key presses (100)")
     parser.add_argument("--seconds", type=float, default=5, help="of play, for the rate (5)")
     options = parser.parse_args()
-    kernel = {kind.__name__: kernel_times(kind, options.steps) for kind in ALL}
-    live = [kind for kind in ALL if issubclass(kind, Live)]
+    if unknown := sorted(set(options.only) - set(names)):
+        parser.error(f"no explorer is called {', '.join(unknown)}; there are {', '.join(names)}")
+    kinds = [kind for kind in ALL if kind.__name__ in (options.only or names)]
+    kernel = {kind.__name__: kernel_times(kind, options.steps) for kind in kinds}
+    live = [kind for kind in kinds if issubclass(kind, Live)]
     kernel |= {f"{k.__name__}, a frame of a run": frame_times(k, options.steps) for k in live}
     report(f"kernel step, median <= {KERNEL_MEDIAN}", kernel, 50, KERNEL_MEDIAN)
     if reason := lab.missing():
         print(f"key to paint and frame rate: not measured, {reason}")
         return
-    paint, rates = paint_times(options.presses, options.seconds)
+    paint, rates = paint_times(kinds, options.presses, options.seconds)
     report(f"key to paint, p95 <= {PAINT_P95}", paint, 95, PAINT_P95, BARE_NAME)
-    report_rates(rates)
+    if rates:
+        report_rates(rates)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 function render({ model, el }) {
   const view = Math.random().toString(36);
   const [image, cursor] = ["img", "div"].map((tag) => el.appendChild(document.createElement(tag)));
-  let closed = false, questions = 0, asked = null, arrived = 0, painted = 0, held = false, hand = [], at = null;
+  let closed = false, questions = 0, asked = null, arrived = 0, painted = 0, held = false, hand = [];
 
   image.className = "widget-image";
   image.title = model.get("name");
@@ -16,7 +16,7 @@ function render({ model, el }) {
   image.draggable = false;
   Object.assign(image, { width: model.get("width"), height: model.get("height") });
   Object.assign(image.style, { width: "100%", height: "auto", display: "block" });
-  Object.assign(el.style, { position: "relative", overflow: "visible" });
+  el.style.position = "relative"; // the cursor stands on the picture
 
   const ask = () => {
     if (asked || closed) return;
@@ -80,7 +80,7 @@ function render({ model, el }) {
   // The keyboard as a hand: arrows move a cursor (finely with Shift), Enter or Space presses.
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const [left, top, right, bottom] = model.get("region");
-  at = [(left + right) / 2, (top + bottom) / 2];
+  let at = [(left + right) / 2, (top + bottom) / 2];
   image.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (step) {
