@@ -165,8 +165,9 @@ class Live(Explorer):
 
     def _show_state(self) -> None:
         self._picture.playing = self._playing
-        self._play_button.description, self._play_button.icon = self._face()
         self._sentence.value = self._spoken()
+        # Last, so that a button that says "Play" has the final words beside it.
+        self._play_button.description, self._play_button.icon = self._face()
 
     def _on_hand(self, phase: str, x: float, y: float) -> None:
         with LOCK:

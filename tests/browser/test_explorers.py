@@ -38,7 +38,7 @@ def plays_pauses_and_steps(shown: Shown) -> None:
     shown.press("Play")
     assert eventually(lambda: step(shown), lambda now: now > 0) > 0
     shown.press("Pause")
-    shown.root.get_by_role("button", name="Play").wait_for()  # the last message of the run
+    shown.root.get_by_role("button", name="Play").wait_for()  # comes after the final words
     stopped, picture = step(shown), shown.pixels()
     time.sleep(0.3)
     assert (step(shown), shown.pixels()) == (stopped, picture)
