@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from hypothesis import settings
 
 # Two workers with two BLAS threads each on two cores slow each other down many times over.
@@ -21,6 +22,15 @@ def pytest_configure(config):
     """Give kernels an empty IPython profile: the user's startup files are not the book's."""
     config.ipython_profile = tempfile.mkdtemp(prefix="bpbook-ipython-")
     os.environ["IPYTHONDIR"] = config.ipython_profile
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the cells of a notebook whose package is not installed, and say so."""
+    from bpbook import chapters
+
+    for item in items:
+        if reason := chapters.lacks(item.path):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_unconfigure(config):

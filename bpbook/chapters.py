@@ -8,12 +8,16 @@ reader changed is never overwritten.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 MANIFEST = ".bpbook-manifest.json"
 COPIES = Path("bpbook-chapters")
+#: Notebooks that need a package beyond the book's own: an extra of the same name brings it.
+NEEDS = {"13b_pytorch_side_by_side.ipynb": "torch"}
 
 
 def checkout() -> Path | None:
@@ -29,19 +33,31 @@ def folder() -> Path:
 
 
 def notebooks(where: Path) -> list[Path]:
-    """The chapters in `where`, in reading order (``00_welcome.ipynb``, ``01_…``, …)."""
-    return sorted(where.glob("[0-9][0-9]_*.ipynb"))
+    """The chapters in `where`, in reading order (``00_welcome.ipynb``, ``01_…``, …).
+
+    A companion of chapter 13 is called ``13b_…`` and follows it.
+    """
+    return sorted([*where.glob("[0-9][0-9]_*.ipynb"), *where.glob("[0-9][0-9][a-z]_*.ipynb")])
+
+
+def lacks(notebook: Path) -> str | None:
+    """What a notebook needs that is not installed, in a sentence; None when it can run."""
+    package = NEEDS.get(notebook.name)
+    if package is None or find_spec(package):
+        return None
+    return f'{notebook.name} needs {package}: pip install "bpbook[{package}]"'
 
 
 def find(chapter: str, where: Path) -> Path:
-    """The notebook that `chapter` names: a number (3, 03), a file's stem, or a path.
+    """The notebook that `chapter` names: a number (3, 03, 13b), a file's stem, or a path.
 
     Raises ValueError when nothing, or more than one notebook, has that name.
     """
     path = Path(chapter)
     if path.suffix == ".ipynb" and path.is_file():
         return path
-    number = f"{int(chapter):02d}_" if chapter.isdecimal() else None
+    parts = re.fullmatch(r"(\d+)([a-z]?)", chapter)
+    number = f"{int(parts[1]):02d}{parts[2]}_" if parts else None
     found = [
         notebook
         for notebook in notebooks(where)

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     lab = _command(commands, "lab", _lab, "open the chapters in JupyterLab", "bpbook lab 03")
-    lab.add_argument("chapter", nargs="?", default="0", help="which to open, such as 03")
+    lab.add_argument("chapter", nargs="?", default="0", help="which to open, such as 03 or 13b")
     lab.add_argument("--to", type=Path, default=chapters.COPIES, metavar="DIR", help=_TO_HELP)
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
     lab.add_argument("--no-launch", action="store_true", help="copy the chapters and stop")
@@ -127,7 +127,20 @@ def _test(args: argparse.Namespace) -> int:
     where = str(chapters.folder())
     options = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "--rootdir", where]
     workers = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile"]
-    return _python("pytest", *options, *workers, where, *args.rest)
+    _, skipped = _runnable(chapters.notebooks(Path(where)))
+    ignored = [f"--ignore={path}" for path in skipped]
+    return _python("pytest", *options, *workers, *ignored, where, *args.rest)
+
+
+def _runnable(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """The notebooks that can run here, and those that cannot, which are named with the reason."""
+    able, skipped = [], []
+    for path in paths:
+        reason = chapters.lacks(path)
+        (skipped if reason else able).append(path)
+        if reason:
+            print(f"skipped: {reason}", flush=True)
+    return able, skipped
 
 
 def _python(module: str, *arguments: str, cwd: Path | None = None) -> int:
@@ -221,7 +234,7 @@ def _refresh(args: argparse.Namespace) -> int:
     """Refresh the chapters one after the other; 1 when one of them raised."""
     where = chapters.folder() if chapters.checkout() else chapters.COPIES
     named = [chapters.find(chapter, where) for chapter in args.chapters]
-    paths = named or chapters.notebooks(where)
+    paths = named or _runnable(chapters.notebooks(where))[0]
     if not paths:
         raise ValueError(f"no chapter in {where}; run bpbook lab first, or name a notebook's path")
     from bpbook import notebooks

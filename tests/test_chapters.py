@@ -129,6 +129,15 @@ def test_a_chapter_is_found_by_number_and_name(tmp_path, name):
     assert chapters.find(name, tmp_path) == tmp_path / "03_back.ipynb"
 
 
+@pytest.mark.parametrize("name", ["3b", "03b", "03b_beside"])
+def test_a_companion_is_found_by_its_letter_and_stands_after_its_chapter(tmp_path, name):
+    for stem in ("03b_beside", "03_back", "04_next"):
+        (tmp_path / f"{stem}.ipynb").write_text("")
+    assert chapters.find(name, tmp_path) == tmp_path / "03b_beside.ipynb"
+    stems = [path.stem for path in chapters.notebooks(tmp_path)]
+    assert stems == ["03_back", "03b_beside", "04_next"]
+
+
 def test_a_chapter_is_found_by_path(tmp_path):
     path = tmp_path / "elsewhere.ipynb"
     path.write_text("")

@@ -306,6 +306,27 @@ def test_test_from_a_wheel_runs_its_chapters_strictly(calls, wheel):
     assert str(chapters.PACKAGE / "_chapters") in options
 
 
+def test_a_notebook_whose_package_is_missing_is_left_out_with_the_reason(
+    calls, wheel, checkout, monkeypatch, capsys
+):
+    from bpbook import notebooks
+
+    (name,) = chapters.NEEDS
+    monkeypatch.setattr(notebooks, "refresh", lambda path: notebooks.Refreshed(path, False, 1))
+    for installed in (True, False):
+        monkeypatch.setattr(chapters, "find_spec", lambda package, found=installed: found or None)
+        page = checkout / "chapters" / name
+        page.write_text("{}")
+        refreshed = run(capsys, "refresh")[1]
+        assert (f"{name}: 1 cells" in refreshed) is installed
+        assert (f'{name} needs torch: pip install "bpbook[torch]"' in refreshed) is not installed
+    (checkout / "pyproject.toml").unlink()
+    (checkout / "bpbook" / "_chapters" / name).write_text("{}")
+    assert cli.main(["test"]) == 5
+    assert f"--ignore={checkout / 'bpbook' / '_chapters' / name}" in calls[-1][1]
+    assert "needs torch" in capsys.readouterr().out
+
+
 def test_refresh_runs_each_named_chapter_and_returns_1_when_one_raised(
     checkout, monkeypatch, capsys
 ):

@@ -72,6 +72,9 @@ def gate(tmp_path_factory):
     chapters.copy(chapters.folder(), folder)
     planted = set()
     for path in chapters.notebooks(folder):
+        if chapters.lacks(path):
+            path.unlink()
+            continue
         notebook = json.loads(path.read_text(encoding="utf-8"))
         planted.add((path.stem, f"Cell {corrupt(notebook)}"))
         path.write_text(json.dumps(notebook), encoding="utf-8")
