@@ -12,20 +12,24 @@ from bpbook.theory.landscapes import walk
 from bpbook.training import SGD, Momentum, Nesterov
 
 MU, ETA, LAMBDA = sp.symbols("mu eta lambda", positive=True)
+V, THETA = sp.symbols("v theta")
 T = sp.Symbol("t", integer=True, positive=True)
 G = sp.IndexedBase("g")  # g[k], the gradient at θ after k steps
 
 
 def heavy_ball_matrix(learning_rate, curvature, momentum):
-    """The step of momentum on λθ²/2 as a matrix: (v, θ) ↦ (μv + ηλθ, θ − μv − ηλθ)."""
-    pull = learning_rate * curvature
-    return sp.Matrix([[momentum, pull], [-momentum, 1 - pull]])
+    """The step of momentum on λθ²/2 as a matrix on (v, θ)."""
+    return _step_matrix(momentum * V + learning_rate * curvature * THETA)
 
 
 def nesterov_matrix(learning_rate, curvature, momentum):
     """The same for Nesterov, whose gradient is taken at θ − μv."""
-    pull = learning_rate * curvature
-    return sp.Matrix([[momentum * (1 - pull), pull], [-momentum * (1 - pull), 1 - pull]])
+    ahead = THETA - momentum * V
+    return _step_matrix(momentum * V + learning_rate * curvature * ahead)
+
+
+def _step_matrix(next_v):
+    return sp.Matrix([next_v, THETA - next_v]).jacobian([V, THETA])
 
 
 def _parabola(theta: np.ndarray):

@@ -106,9 +106,8 @@ def adam_with_epsilon_inside(m, v, g, t, eta=0.001, beta1=0.9, beta2=0.999, eps=
 
 
 def adam_cases() -> list[tuple]:
-    m, v, g = normal(3), normal(3, seed=1) ** 2, normal(3, seed=2)
-    zero = np.zeros(2)
-    return [(zero, zero, np.array([1e-6, -3.0]), 1), (m, v, g, 7)]
+    first = np.zeros(2), np.zeros(2), np.array([1e-6, -3.0]), 1
+    return [first, (normal(3), normal(3, seed=1) ** 2, normal(3, seed=2), 7)]
 
 
 @exercise(
@@ -138,14 +137,25 @@ def orthogonal(answer) -> str | None:
     for shape in ((3, 3), (2, 5), (5, 2)):
         G = normal(*shape, seed=shape[0])
         got = answer(G.copy())
-        if got is None or got is ...:
-            return NOTHING
-        if wrong := difference(got, by_newton_schulz(G), 1e-6):
-            U, values, Vt = np.linalg.svd(G, full_matrices=False)
-            have = np.diag(U.T @ got @ Vt.T) if np.shape(got) == shape else values
-            said = ", ".join(f"{x:.3g}" for x in have)
-            return f"{wrong} For a G of shape {shape} the singular values are now {said}; wanted 1."
+        wrong = difference(got, by_newton_schulz(G), 1e-6)
+        if wrong == NOTHING:
+            return wrong
+        if wrong:
+            return f"{wrong}{said_by_singular_values(got, shape)}"
     return None
+
+
+def said_by_singular_values(got, shape: tuple[int, int]) -> str:
+    """How far the singular values of a wrong answer are from 1, as far as it is a matrix."""
+    if np.shape(got) != shape:
+        return ""
+    if not np.isfinite(got).all():
+        return " The powers of G grew: start from a matrix whose singular values are at most 1."
+    values = np.linalg.svd(got, compute_uv=False)
+    if np.allclose(values, 1, atol=1e-6):
+        return " Its singular values are 1, but its U and V are not those of G."
+    said = ", ".join(f"{x:.3g}" for x in values)
+    return f" For a G of shape {shape} its singular values are {said}; wanted 1."
 
 
 @exercise(
