@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bpbook import ops
-from bpbook.exercises.compare import difference
 from bpbook.exercises.core import exercise
 
 
@@ -47,89 +45,56 @@ def rates_on_plateau(metrics, rate, factor, patience):
     return rates
 
 
-def kept_without_scale(a, mask, rate):
-    return a * mask / (1 - rate), lambda dout: dout * mask
-
-
-def proved_dropout(answer) -> str | None:
-    """What is wrong with an op for dropout, or None."""
-    from bpbook.proof import prove
-
-    a, mask = normal(3, 4, seed=0), np.random.default_rng(1).random((3, 4)) > 0.25
-    result = answer(a, mask, 0.25)
-    if result is None or result is ...:
-        return difference(result, 0.0)
-    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-        return f"Return the pair (out, vjp), vjp a function; got a {type(result).__name__}."
-    if wrong := difference(result[0], ops.dropout(a, mask, 0.25)[0]):
-        return f"The output: {wrong}"
-    proof = prove(answer, (2, 2), mask=np.array([[1, 0], [1, 1]]), rate=0.25)
-    return None if proof else f"The output is right; its vjp is {proof}."
+def without_the_variance(w, a, y, rate):
+    return (w @ a - y) * a
 
 
 @exercise(
     "11.2",
-    judge=proved_dropout,
-    slip=kept_without_scale,
+    cases=lambda: [
+        (np.array([1.0, 0.0]), np.array([1.0, 2.0]), 0.0, 0.5),
+        (normal(8, seed=2), normal(8, seed=3), -1.0, 0.2),
+    ],
+    slip=without_the_variance,
     hints=(
-        "What is kept is divided by 1 − rate, so that the expectation is a.",
-        "out is a times a constant, entry by entry. So is the way back, times the same constant.",
+        "Take the mean first, then differentiate: the mean loss is ½(y − E[z])² + ½ Var z.",
+        "Section 11.3 has both: E[z] = w · a, and Var z = p/(1 − p) Σ w_j² a_j².",
     ),
 )
-def dropout_op(a, mask, rate):
-    """(out, vjp) for dropout of a by a mask of 0 and 1; vjp(dout) gives da."""
-    kept = mask / (1 - rate)  # once drawn, a constant
-    return a * kept, lambda dout: dout * kept
+def expected_gradient_under_dropout(w, a, y, rate):
+    """The mean over masks of ∂L/∂w, (n,), for L = ½(y − z)² and z = w · dropout(a)."""
+    # The mean of the gradients is the gradient of the mean: the masks do not depend on w.
+    return (w @ a - y) * a + rate / (1 - rate) * a**2 * w
 
 
-def penalty_with_the_masks_variance(w, a, y, rate):
-    return (y - w @ a) ** 2 / 2 + rate * (1 - rate) / 2 * (w**2 * a**2).sum()
+def gamma_pulled_out(dout, z_hat, gamma, sigma):
+    removed = dout.mean(axis=1, keepdims=True)
+    along = (dout * z_hat).mean(axis=1, keepdims=True)
+    return gamma * (dout - removed - z_hat * along) / sigma[:, None]
 
 
 @exercise(
     "11.3",
-    cases=lambda: [
-        (normal(3, seed=0), normal(3, seed=1), 0.7, 0.5),
-        (normal(8, seed=2), normal(8, seed=3), -1.0, 0.2),
-    ],
-    slip=penalty_with_the_masks_variance,
+    cases=lambda: [layer_norm_case(2, 3, seed=0), layer_norm_case(4, 4, seed=1)],
+    slip=gamma_pulled_out,
     hints=(
-        "E[(y − z)²] = (y − E[z])² + Var z, with z = Σ w_j a_j m_j/(1 − p).",
-        "m_j is 1 with probability 1 − p, so its variance is p(1 − p). What does m_j/(1 − p) have?",
+        "First ẑ: dẑ = dout · γ. Then each row as batch normalization has each column.",
+        "In batch norm one γ serves the whole column and may stand in front of the means. Here γ "
+        "differs along the row that the means run over.",
     ),
 )
-def expected_loss_under_dropout(w, a, y, rate):
-    """E[½(y − z)²] over the masks, for z = w · dropout(a) with w and a (n,): one number."""
-    # Var(m/(1 − p)) = p(1 − p)/(1 − p)², and independent terms add their variances.
-    penalty = rate / (1 - rate) * (w**2 * a**2).sum()
-    return (y - w @ a) ** 2 / 2 + penalty / 2
+def layer_norm_backward(dout, z_hat, gamma, sigma):
+    """∂L/∂z (m, n) of out = γ ẑ + β, ẑ = (z − mean)/σ by rows; γ (n,), σ (m,)."""
+    d = dout * gamma  # before the means: γ differs from one entry of a row to the next
+    shift = d.mean(axis=1, keepdims=True)
+    stretch = (d * z_hat).mean(axis=1, keepdims=True)
+    return (d - shift - z_hat * stretch) / sigma[:, None]
 
 
-def statistics_held_constant(dout, z_hat, gamma, sigma):
-    return dout * gamma / sigma
-
-
-@exercise(
-    "11.4",
-    cases=lambda: [batch_norm_case(4, 3, seed=0), batch_norm_case(7, 1, seed=1)],
-    slip=statistics_held_constant,
-    hints=(
-        "First ẑ: dẑ = dout · γ. Then z reaches ẑ in three ways: itself, the mean, the variance.",
-        "Moving a column changes nothing, and neither does stretching it: so take from "
-        "dẑ its mean, and its part along ẑ.",
-    ),
-)
-def batch_norm_backward(dout, z_hat, gamma, sigma):
-    """∂L/∂z (m, n) of out = γ ẑ + β, ẑ = (z − mean)/σ; dout and ẑ are (m, n), γ and σ (n,)."""
-    d = dout * gamma
-    along = (d * z_hat).mean(axis=0)
-    return (d - d.mean(axis=0) - z_hat * along) / sigma
-
-
-def batch_norm_case(m: int, n: int, seed: int) -> tuple:
+def layer_norm_case(m: int, n: int, seed: int) -> tuple:
     z = normal(m, n, seed=seed)
-    sigma = z.std(axis=0)
-    z_hat = (z - z.mean(axis=0)) / sigma
+    sigma = z.std(axis=1)
+    z_hat = (z - z.mean(axis=1, keepdims=True)) / sigma[:, None]
     return normal(m, n, seed=seed + 5), z_hat, normal(n, seed=seed + 6), sigma
 
 
@@ -139,7 +104,7 @@ def shift_left_unscaled(W, b, gamma, beta, mean, variance):
 
 
 @exercise(
-    "11.5",
+    "11.4",
     cases=lambda: [layer_case(3, 2, seed=0), layer_case(4, 4, seed=1)],
     slip=shift_left_unscaled,
     hints=(
@@ -158,27 +123,28 @@ def layer_case(n_out: int, n_in: int, seed: int) -> tuple:
     return normal(n_out, n_in, seed=seed), *vectors, np.arange(1.0, n_out + 1)
 
 
-def kernel_gradient_flipped(dz, x):
-    return kernel_gradient(dz, x)[::-1, ::-1]
+def matrix_of_the_turned_kernel(W, shape):
+    return convolution_matrix(W[::-1, ::-1], shape)
 
 
 @exercise(
-    "11.6",
+    "11.5",
     cases=lambda: [
-        (normal(3, 3, seed=0), normal(5, 5, seed=1)),
-        (normal(2, 4, seed=2), normal(3, 6, seed=3)),
+        (np.array([[1.0, 2.0]]), (1, 3)),
+        (np.array([[1.0, 2.0], [3.0, 4.0]]), (3, 4)),
+        (normal(3, 2, seed=0), (4, 5)),
     ],
-    slip=kernel_gradient_flipped,
+    slip=matrix_of_the_turned_kernel,
     hints=(
-        "W[i, j] meets x[r + i, s + j] at every place (r, s) of the output. Paths add.",
-        "So dW[i, j] = Σ dz ⊙ x[i : i + rows, j : j + columns], with dz of (rows, columns).",
+        "M has one row for each place (r, s) of the output, one column for each pixel of x.",
+        "The row of (r, s), given the shape of x, is 0 but for the window at (r, s), where W is.",
     ),
 )
-def kernel_gradient(dz, x):
-    """∂L/∂W for one channel, no padding: z[r, s] = Σ_ij W[i, j] x[r + i, s + j], dz = ∂L/∂z."""
-    (rows, columns), (height, width) = dz.shape, x.shape
-    dW = np.empty((height - rows + 1, width - columns + 1))
-    for i, j in np.ndindex(*dW.shape):
-        # The same weight serves at every place of the image, so its gradient sums over all.
-        dW[i, j] = (dz * x[i : i + rows, j : j + columns]).sum()
-    return dW
+def convolution_matrix(W, shape):
+    """M, with M @ x.ravel() the convolution of an x of that shape with W, row by row."""
+    (rows, columns), (height, width) = W.shape, shape
+    places = height - rows + 1, width - columns + 1
+    M = np.zeros((*places, height, width))
+    for r, s in np.ndindex(places):
+        M[r, s, r : r + rows, s : s + columns] = W  # the same weights in every row
+    return M.reshape(places[0] * places[1], height * width)
