@@ -82,7 +82,11 @@ def power(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     out = x**y
 
     def dx(d: np.ndarray) -> np.ndarray:
-        return d * (y * x ** (y - 1)) if not is_number(y) or y else d * 0
+        if is_number(y):
+            return d * (y * x ** (y - 1)) if y else d * 0
+        # x⁰ is 1, also at x = 0, where 0 · 0⁻¹ would be NaN.
+        less = np.where(x == 0, np.where(y == 0, 1.0, y - 1), y - 1)
+        return d * (y * x**less)
 
     def dy(d: np.ndarray) -> np.ndarray:
         return d * out * np.log(np.where(x == 0, 1.0, x))

@@ -51,11 +51,13 @@ def einsum(*operands: np.ndarray, subscripts: str) -> tuple[np.ndarray, Callable
     """Σ of products by indices, np.einsum(subscripts, *operands), each index once per operand.
 
     The gradient of an operand is the sum of the others and dout over every index that is not its
-    own. Raises ValueError for an ellipsis, or an operand that repeats an index (a diagonal).
+    own. Raises ValueError for an ellipsis, an operand that repeats an index (a diagonal), or an
+    index of two lengths, one of them 1, which np.einsum would stretch.
     """
     for i, x in enumerate(operands):
         _check.floating(f"operands[{i}]", x)
     inputs, output = _indices(subscripts, len(operands))
+    _check_lengths(inputs, operands)
     out = np.einsum(f"{','.join(inputs)}->{output}", *operands)
 
     def gradient(d: np.ndarray, k: int) -> np.ndarray:
@@ -80,3 +82,17 @@ def _indices(subscripts: str, n: int) -> tuple[list[str], str]:
         )
     once = sorted(i for i in set(left) - {","} if left.count(i) == 1)
     return inputs, output if arrow else "".join(once)
+
+
+def _check_lengths(inputs: list[str], operands: tuple[np.ndarray, ...]) -> None:
+    lengths: dict[str, int] = {}
+    for k, (indices, x) in enumerate(zip(inputs, operands, strict=True)):
+        if len(indices) != x.ndim:
+            raise ValueError(
+                f"operands[{k}] has shape {x.shape}; {indices!r} wants {len(indices)} axes"
+            )
+        for i, n in zip(indices, x.shape, strict=True):
+            if lengths.setdefault(i, n) != n:
+                raise ValueError(
+                    f"operands[{k}] has shape {x.shape}; index {i} is {lengths[i]} long before"
+                )

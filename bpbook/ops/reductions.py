@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from bpbook.ops import _check
 
@@ -55,7 +56,7 @@ def min(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:
 
 def _extreme(x: np.ndarray, axis: Axis, keepdims: bool, larger: np.ufunc) -> Out:
     _check.floating("x", x)
-    axes = _axes(axis, x.ndim)
+    axes = _axes(None, x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     kept = x
     for i in axes:
         kept = _fold(kept, i, larger)

@@ -124,3 +124,32 @@ def test_bad_input_is_named(row):
         call()
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize("extreme", [ops.max, ops.min])
+@pytest.mark.parametrize(("shape", "axis"), [((2, 3), 5), ((2, 3), -3), ((2, 3), (0, 0)), ((), 0)])
+def test_an_extreme_along_no_axis_is_refused(extreme, shape, axis):
+    with pytest.raises(ValueError, match="out of bounds|repeated axis"):
+        extreme(np.ones(shape), axis=axis)
+
+
+def test_powers_at_zero_have_pytorchs_gradient():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[torch]")
+    x, y = np.array([0.0, 0.0, 0.0, 2.0]), np.array([0.0, 1.0, 2.0, 0.0])
+    leaves = [torch.tensor(v, requires_grad=True) for v in (x, y)]
+    (leaves[0] ** leaves[1]).sum().backward()
+    for got, leaf in zip(ops.power(x, y)[1](np.ones(4)), leaves, strict=True):
+        np.testing.assert_array_equal(got, leaf.grad.numpy())
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes", "message"),
+    [
+        ("ij,ij->ij", [(1, 3), (2, 3)], r"operands\[1\] has shape \(2, 3\); index i is 1 long"),
+        ("i,i->", [(3,), (1,)], r"operands\[1\] has shape \(1,\); index i is 3 long"),
+        ("ij->i", [(3,)], r"operands\[0\] has shape \(3,\); 'ij' wants 2 axes"),
+    ],
+)
+def test_einsum_stretches_no_index(subscripts, shapes, message):
+    with pytest.raises(ValueError, match=message):
+        ops.einsum(*map(np.ones, shapes), subscripts=subscripts)
