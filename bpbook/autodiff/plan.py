@@ -263,9 +263,12 @@ def _call(v: Variable, args: list, kwargs: dict, out: np.ndarray) -> Callable[[]
 
 
 def _numbers_as_arrays(args: list) -> list:
-    """Python's numbers in the dtype that NumPy would give them beside floats: once, now."""
-    dtype, *others = {np.asarray(x).dtype for x in args if not is_number(x)}
-    if others or dtype.kind != "f":
+    """A Python number beside an array of floats becomes one in its dtype, as NumPy would have it,
+
+    but once, not at each call.
+    """
+    dtype = next(np.asarray(x).dtype for x in args if not is_number(x))
+    if dtype.kind != "f":
         return args
     return [np.asarray(x, dtype) if is_number(x) else x for x in args]
 

@@ -77,6 +77,55 @@ def test_numpys_functions_and_indexing(name):
     np.testing.assert_array_equal(F.identity(X), X)
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (-1, 0, 1)])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "var", "std"])
+def test_reductions_along_every_kind_of_axis(name, axis, keepdims):
+    x = np.random.default_rng(3).normal(size=(2, 3, 4))
+
+    def f(x):
+        return getattr(np, name)(np.sin(x), axis=axis, keepdims=keepdims)
+
+    assert jvp(f)(x, x)[1].shape == f(x).shape
+    np.testing.assert_allclose(jvp(f)(x, x)[0], f(x), rtol=1e-14)
+    check_grads(f, x, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((4,), (4,)),
+        ((4,), (4, 3)),
+        ((2, 4), (4,)),
+        ((5, 2, 4), (4,)),
+        ((4,), (5, 4, 3)),
+        ((5, 2, 4), (4, 3)),
+        ((2, 4), (5, 4, 3)),
+        ((5, 1, 2, 4), (6, 4, 3)),
+    ],
+)
+def test_matmul_of_vectors_matrices_and_batches(left, right):
+    a, b = (np.random.default_rng(k).normal(size=s) for k, s in enumerate((left, right)))
+    check_grads(lambda a, b: np.tanh(a @ b), a, b, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("ij,jk", [(2, 3), (3, 4)]),  # an implied output
+        ("ij->j", [(2, 3)]),  # an index of one operand alone, summed
+        ("ij->ji", [(2, 3)]),
+        ("bij,bjk->bik", [(5, 2, 3), (5, 3, 2)]),
+        ("i,j->ij", [(2,), (3,)]),
+        ("ij,ij->", [(2, 3), (2, 3)]),
+        ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)]),
+    ],
+)
+def test_einsum(subscripts, shapes):
+    arrays = [np.random.default_rng(k).normal(size=s) for k, s in enumerate(shapes)]
+    check_grads(lambda *xs: np.sin(np.einsum(subscripts, *xs)), *arrays, rtol=1e-5)
+
+
 def test_dual_numbers_are_what_jvp_makes():
     seen = []
     jvp(lambda x: seen.append(x) or x)(X, X)
