@@ -24,6 +24,7 @@ def cut_at_the_patience(metrics, rate, factor, patience):
 @exercise(
     "11.1",
     cases=lambda: [
+        ([3.0, 2.0, 2.0, 2.0, 2.0], 1.0, 0.1, 1),
         ([0.5] * 25, 1.0, 0.1, 10),
         (np.abs(normal(60, seed=1)).tolist(), 0.3, 0.5, 2),
         ([3.0, 2.0, 1.0, 0.5], 0.3, 0.5, 0),
