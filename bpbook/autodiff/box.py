@@ -10,9 +10,8 @@ derivative the inner one's numbers must not be taken for the outer one's.
 from __future__ import annotations
 
 import functools
-import threading
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,27 +21,26 @@ from bpbook import ops
 from bpbook.autodiff.numpy_api import CONSTANT_FUNCTIONS, CONSTANT_UFUNCS, FUNCTIONS, UFUNCS
 from bpbook.ops.arithmetic import is_number
 
-
-class _Levels(threading.local):
-    top = 0
+_LEVELS = itertools.count(1)
 
 
-_LEVELS = _Levels()
+def new_level() -> int:
+    """A level above all those before: an inner derivative begins after the outer one.
 
-
-@contextmanager
-def new_level() -> Iterator[int]:
-    """A level above all those in use in this thread."""
-    _LEVELS.top += 1
-    try:
-        yield _LEVELS.top
-    finally:
-        _LEVELS.top -= 1
+    Never used again, so what leaks out of a derivative, or runs in a thread of it, is not mistaken.
+    """
+    return next(_LEVELS)
 
 
 def apply(op: Callable, *args: Any, **kwargs: Any) -> Any:
-    """The output of ``op``; on boxes, computed by those of the highest level."""
+    """The output of ``op``; on boxes, computed by those of the highest level.
+
+    Options are constants: of a box its numbers, of an array a copy, for it may change.
+    """
     top = None
+    for name, x in kwargs.items():
+        if type(x) not in _ATOMS:
+            kwargs[name] = _option(x)
     for x in args:
         if isinstance(x, Box) and (top is None or x.level > top.level):
             top = x
@@ -80,7 +78,24 @@ def constant(x: np.ndarray, dtype: np.dtype, keep: bool) -> np.ndarray:
     """A plain array beside a box in a call: floating, and if kept a copy, for it may change."""
     if x.dtype.kind in "iub":
         return x.astype(dtype)
-    return x.copy() if keep and x.flags.writeable else x
+    return unchanging(x) if keep else x
+
+
+def unchanging(x: Any) -> Any:
+    """x, or if x is an array that may yet change, itself or by way of another one, a copy."""
+    may_change = isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None)
+    return x.copy() if may_change else x
+
+
+_ATOMS = {bool, int, float, str, slice, type(None)}
+
+
+def _option(x: Any) -> Any:
+    if isinstance(x, (Box, np.ndarray)):
+        return unchanging(plain(x))
+    if type(x) in (tuple, list):
+        return type(x)([p if type(p) in _ATOMS else _option(p) for p in x])
+    return x
 
 
 class Box(NDArrayOperatorsMixin):
@@ -102,9 +117,13 @@ class Box(NDArrayOperatorsMixin):
         raise NotImplementedError
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        into_box = out is not None and isinstance(out[0], Box)
         if ufunc in CONSTANT_UFUNCS:
-            return getattr(ufunc, method)(*map(plain, inputs), **kwargs)
-        if method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
+            into_array = {} if out is None or into_box else {"out": out}
+            result = getattr(ufunc, method)(*map(plain, inputs), **into_array, **kwargs)
+            if not into_box:
+                return result
+        elif method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
             op = {np.add: ops.sum, np.maximum: ops.max, np.minimum: ops.min}[ufunc]
             axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
             result = apply(op, *inputs, axis=axis, keepdims=keepdims)
@@ -115,7 +134,7 @@ class Box(NDArrayOperatorsMixin):
             raise TypeError(f"np.{called} has no derivative in bpbook.ops; use {_names(UFUNCS)}")
         if out is None:
             return result
-        if not isinstance(out[0], Box):
+        if not into_box:
             raise TypeError(
                 f"out is a {type(out[0]).__name__}, but the result is a {type(result).__name__}, "
                 "which does not fit in it; leave out= away"
@@ -127,7 +146,7 @@ class Box(NDArrayOperatorsMixin):
         if func in FUNCTIONS:
             return FUNCTIONS[func](apply, *args, **kwargs)
         if func in CONSTANT_FUNCTIONS:
-            return func(*map(plain, args), **kwargs)
+            return func(*map(plain, args), **{name: plain(x) for name, x in kwargs.items()})
         raise TypeError(f"np.{func.__name__} has no derivative here; use {_names(FUNCTIONS)}")
 
     def __array__(self, dtype=None, copy=None):
@@ -164,6 +183,11 @@ class Box(NDArrayOperatorsMixin):
         return bool(plain(self))
 
     def __float__(self) -> float:
+        if self.level:  # NumPy calls this in out[0] = x, and the derivative would come out as 0
+            raise TypeError(
+                "a derivative that is being taken would be lost in a plain number: put arrays "
+                "together with np.stack, not entry by entry, or take .item()"
+            )
         return float(plain(self))
 
     def item(self) -> float:
@@ -227,7 +251,7 @@ class Box(NDArrayOperatorsMixin):
         return np.clip(self, min, max)
 
     def __getitem__(self, key):
-        return apply(ops.index, self, key=_kept(key))
+        return apply(ops.index, self, key=key)
 
     def scatter(self, key, shape):
         """Zeros of a shape with this array added at ``key``: see :func:`bpbook.ops.scatter`."""
@@ -264,13 +288,6 @@ for _name, _op in {
     _forward, _reflected = _operator(_op)
     setattr(Box, f"__{_name}__", _forward)
     setattr(Box, f"__r{_name}__", _reflected)
-
-
-def _kept(key: Any) -> Any:
-    """A key that stays as it is when the reader's own index array changes."""
-    if isinstance(key, tuple):
-        return tuple(map(_kept, key))
-    return key.copy() if isinstance(key, np.ndarray) else plain(key)
 
 
 def _names(table: dict) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bpbook import ops
 from bpbook.autodiff.box import Box, constant, is_foreign, new_level
-from bpbook.autodiff.tree import Tree, flatten
+from bpbook.autodiff.tree import Tree, flatten, form
 from bpbook.ops.arithmetic import is_number
 
 
@@ -141,12 +141,13 @@ def jvp(f: Callable) -> Callable:
     def value_and_tangent(x: Tree, v: Tree) -> tuple[Tree, Tree]:
         leaves, build = flatten(x)
         tangents, _ = flatten(v)
-        _check_fit(leaves, tangents)
-        with new_level() as level:
-            pairs = zip(leaves, tangents, strict=True)
-            out = f(build([Dual(_floating(a), t, level) for a, t in pairs]))
-            outs, rebuild = flatten(out)
-            mine = [isinstance(y, Dual) and y.level == level for y in outs]
+        check_fit("v", v, tangents, "x", x, leaves)
+        leaves = [floating("x", a) for a in leaves]
+        tangents = [like(t, a) for t, a in zip(tangents, leaves, strict=True)]
+        level = new_level()
+        out = f(build([Dual(a, t, level) for a, t in zip(leaves, tangents, strict=True)]))
+        outs, rebuild = flatten(out)
+        mine = [isinstance(y, Dual) and y.level == level for y in outs]
         values = [y.value if m else y for y, m in zip(outs, mine, strict=True)]
         slopes = [y.tangent if m else np.zeros_like(y) for y, m in zip(outs, mine, strict=True)]
         return rebuild(values), rebuild(slopes)
@@ -154,18 +155,31 @@ def jvp(f: Callable) -> Callable:
     return value_and_tangent
 
 
-def _floating(x: Any) -> Any:
+def floating(name: str, x: Any) -> Any:
+    """x as an array of floats; ValueError when it is none."""
     if is_foreign(x):
         return x
     x = np.asarray(x)
     if x.dtype.kind != "f":
-        raise ValueError(f"x has dtype {x.dtype}; derivatives need floats: x.astype(float)")
+        raise ValueError(
+            f"{name} has dtype {x.dtype}; derivatives need floats: {name}.astype(float)"
+        )
     return x
 
 
-def _check_fit(leaves: list, tangents: list) -> None:
-    if [np.shape(x) for x in leaves] != [np.shape(t) for t in tangents]:
+def like(t: Any, x: Any) -> Any:
+    """t, a direction or a gradient that belongs to x, as an array of x's dtype."""
+    return t.astype(x.dtype) if is_foreign(t) else np.asarray(t, x.dtype)
+
+
+def check_fit(name: str, v: Tree, vs: list, to: str, x: Tree, xs: list) -> None:
+    """Raise ValueError unless v, of leaves vs, has the structure and the shapes of x."""
+    if form(v) != form(x):
         raise ValueError(
-            f"v has the shapes {[np.shape(t) for t in tangents]}; x has "
-            f"{[np.shape(x) for x in leaves]}, and v must have the same"
+            f"{name} has the structure {form(v)}; {to} has {form(x)}, {name} needs it too"
+        )
+    if [np.shape(a) for a in vs] != [np.shape(a) for a in xs]:
+        raise ValueError(
+            f"{name} has the shapes {[np.shape(a) for a in vs]}; {to} has "
+            f"{[np.shape(a) for a in xs]}, and {name} must have the same"
         )

@@ -82,7 +82,10 @@ class Function:
             out = cls.forward(ctx, *(Tensor(v, level=level) if box else v for v, box in pairs))
             if not isinstance(out, Tensor):
                 raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, no tensor")
-            return _inside(out, level), lambda d: _gradients(cls, ctx, args, d, level)
+            out = _inside(out, level)
+            if any(out is v for v in values):  # the same memory, and shown to be
+                out = out.view() if isinstance(out, np.ndarray) else out
+            return out, lambda d: _gradients(cls, ctx, args, d, level)
 
         op.__name__ = cls.__name__
         return apply(op, *args)
@@ -95,7 +98,7 @@ def _inside(x: Any, level: int) -> Any:
 
 def _gradients(cls: type[Function], ctx: Context, args: tuple, d: Any, level: int) -> tuple:
     grads = cls.backward(ctx, Tensor(d, level=level))
-    grads = grads if isinstance(grads, tuple) else (grads,)
+    grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
     if len(grads) != len(args):
         raise ValueError(
             f"{cls.__name__}.backward returned {len(grads)} gradients; forward has {len(args)} "

@@ -159,16 +159,12 @@ def _transpose(apply, x, axes=None):
 
 @_translates(np.swapaxes)
 def _swapaxes(apply, x, axis1, axis2):
-    axes = list(range(x.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return apply(ops.transpose, x, axes=axes)
+    return apply(ops.transpose, x, axes=np.swapaxes(_axes(x), axis1, axis2).shape)
 
 
 @_translates(np.moveaxis)
 def _moveaxis(apply, x, source, destination):
-    axes = [a for a in range(x.ndim) if a != source % x.ndim]
-    axes.insert(destination % x.ndim, source % x.ndim)
-    return apply(ops.transpose, x, axes=axes)
+    return apply(ops.transpose, x, axes=np.moveaxis(_axes(x), source, destination).shape)
 
 
 @_translates(np.broadcast_to)
@@ -178,6 +174,8 @@ def _broadcast_to(apply, x, shape):
 
 @_translates(np.concatenate)
 def _concatenate(apply, arrays, axis=0):
+    if axis is None:
+        arrays, axis = [np.ravel(x) for x in arrays], 0
     return apply(ops.concatenate, *arrays, axis=axis)
 
 
@@ -195,8 +193,6 @@ def _split(apply, x, indices_or_sections, axis=0):
 
 @_translates(np.where)
 def _where(apply, condition, x, y):
-    if isinstance(condition, np.ndarray):
-        condition = condition.copy()  # the reader's own may change
     return apply(ops.where, x, y, condition=condition)
 
 
@@ -234,6 +230,11 @@ def _real(apply, x):
 @_translates(np.empty_like)
 def _empty_like(apply, x):
     return x._blank()
+
+
+def _axes(x) -> np.ndarray:
+    """An empty array whose axis i is i long: how NumPy moves its axes shows in its shape."""
+    return np.empty(range(x.ndim))
 
 
 def _hollow(x) -> np.ndarray:

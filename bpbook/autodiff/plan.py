@@ -95,7 +95,7 @@ class Plan:
         for v in self.steps:
             if self._owners[v] is not v:
                 continue
-            if runs and _fusable(v) and _fusable(runs[-1][0]) and _alike(v, runs[-1][0]):
+            if runs and _fusable(v) and self._continues(v, runs[-1]):
                 runs[-1].append(v)
             else:
                 runs.append([v])
@@ -112,6 +112,12 @@ class Plan:
                 self._write(run[0], places[run[0]])
         for v in self.steps[done:]:
             self._make_view(v)
+
+    def _continues(self, v: Variable, run: list[Variable]) -> bool:
+        """Whether v may be fused to a run; a view of an array is made when the run is over."""
+        if not _fusable(run[0]) or np.shape(v.example) != np.shape(run[0].example):
+            return False
+        return not any(self._owners[x] is not x and self._owners[x] in run for x in v.inputs)
 
     def _make_view(self, v: Variable) -> None:
         args, kwargs = self._bound(v)
@@ -233,10 +239,6 @@ def _fusable(v: Variable) -> bool:
     return all(np.shape(x) == np.shape(v.example) and x.flags.c_contiguous for x in long)
 
 
-def _alike(v: Variable, w: Variable) -> bool:
-    return np.shape(v.example) == np.shape(w.example)
-
-
 def _cut(x: Any, start: int, stop: int, size: int) -> Any:
     """Entries start to stop of a whole array; the first of them of a block; a number as it is."""
     if np.size(x) == 1:
@@ -275,4 +277,10 @@ def _numbers_as_arrays(args: list) -> list:
 
 def _copy_result(out: np.ndarray, function: Callable, args: tuple, kwargs: dict) -> None:
     """For functions that cannot write into a given array."""
-    np.copyto(out, function(*args, **kwargs))
+    result = function(*args, **kwargs)
+    if result.shape != out.shape:  # it would be stretched, or not fit
+        raise ValueError(
+            f"{function.__name__} gave shape {result.shape} here and {out.shape} when it was "
+            "traced: its shape depends on numbers, which a static graph cannot follow"
+        )
+    np.copyto(out, result)

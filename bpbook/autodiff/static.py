@@ -7,13 +7,14 @@ shape. In return all that can be settled beforehand is settled once (:mod:`bpboo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
 from bpbook.autodiff.plan import Plan
 from bpbook.autodiff.trace import Program, Traced
-from bpbook.autodiff.tree import Tree, flatten, leaves
+from bpbook.autodiff.tree import Tree, flatten, form, leaves
 
 
 class Compiled:
@@ -26,18 +27,25 @@ class Compiled:
         self.__name__ = getattr(f, "__name__", "compiled")
         arrays, build = flatten(examples)
         arrays = [np.array(x) for x in arrays]
-        self._kinds = _kinds(arrays)
+        self._kinds, self._form = _kinds(arrays), form(examples)
+        self._lock = threading.Lock()  # calls in several threads would share the plan's buffers
         program = Program()
         value = f(*build([program.input(x) for x in arrays]))
         outs, self._build = flatten(value)
-        variables = [y.variable if isinstance(y, Traced) else np.asarray(y) for y in outs]
+        variables = [y.variable if isinstance(y, Traced) else np.array(y) for y in outs]
         self.plan = Plan(program, variables)
 
     def __call__(self, *args: Tree) -> Tree:
         given = leaves(args)
         if _kinds(given) != self._kinds:
             raise ValueError(self._misfit(given))
-        return self._build(self.plan.run(given))
+        if form(args) != self._form:
+            raise ValueError(
+                f"{self.__name__} got the structure {form(args)}; it was compiled for {self._form}"
+            )
+        with self._lock:
+            results = self.plan.run(given)
+        return self._build(results)
 
     def _misfit(self, given: list) -> str:
         if len(given) != len(self._kinds):

@@ -95,7 +95,7 @@ class Tensor(Box):
         value, vjp = op(*values, **kwargs)
         out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):
-            out.root = _owner(next(x for x in args if type(x) is Tensor))
+            out.root = _sharer(value, args)
         return out
 
     # In place.
@@ -159,8 +159,8 @@ class Tensor(Box):
     def register_hook(self, hook: Callable[[np.ndarray], np.ndarray | None]) -> Hook:
         """Call ``hook(gradient)`` when this tensor's gradient is complete, during backward.
 
-        An array that it returns takes the gradient's place. ``.remove()`` ends it. Raises
-        RuntimeError for a tensor that gets no gradient.
+        It cannot change that array; one that it returns takes its place. ``.remove()`` ends it.
+        Raises RuntimeError for a tensor that gets no gradient.
         """
         if not self.requires_grad:
             raise RuntimeError("a hook waits for a gradient; this tensor does not require one")
@@ -179,8 +179,7 @@ class Tensor(Box):
             raise RuntimeError("backward from a tensor that depends on none with requires_grad")
         for t, d in sweep(self, self._seed(gradient), retain_graph):
             if t.op is None:
-                d = np.array(d) if t.grad is None else t.grad + d
-                t.grad = d
+                t.grad = np.array(d if t.grad is None else t.grad + d, t.dtype)
 
     def _seed(self, gradient: Any) -> Any:
         if gradient is None:
@@ -190,7 +189,7 @@ class Tensor(Box):
                     "gradient: reduce it first (t.sum()), or give gradient=, of this shape"
                 )
             return np.ones(self.shape, self.dtype)
-        gradient = np.asarray(plain(gradient), self.dtype)
+        gradient = np.array(plain(gradient), self.dtype)
         if gradient.shape != self.shape:
             raise ValueError(f"gradient has shape {gradient.shape}; the tensor has {self.shape}")
         return gradient
@@ -316,8 +315,9 @@ def _refuse_changed(t: Tensor) -> None:
 
 def _hooked(t: Tensor, d: Any) -> Any:
     for hook in list(t.hooks.values()):
-        new = hook(d)
+        new = hook(_read_only(d))
         if new is not None:
+            new = new if is_foreign(new) else np.asarray(new)
             if np.shape(new) != t.shape:
                 raise ValueError(
                     f"a hook returned shape {np.shape(new)}; the gradient has shape {t.shape}"
@@ -326,11 +326,27 @@ def _hooked(t: Tensor, d: Any) -> Any:
     return d
 
 
+def _read_only(d: Any) -> Any:
+    """A view for a hook to look at: the gradient's memory may be another tensor's gradient too."""
+    if isinstance(d, np.ndarray):
+        d = d.view()
+        d.flags.writeable = False
+    return d
+
+
 def _freed(d: Any) -> Any:
     raise RuntimeError(
         "the tape was freed by an earlier backward; for a second one, call the first with "
         "retain_graph=True"
     )
+
+
+def _sharer(value: np.ndarray, args: tuple) -> Tensor | None:
+    """The tensor whose memory an op's value is in, when it is in an argument's."""
+    for x in args:
+        if type(x) is Tensor and (value.base is x.value or np.may_share_memory(value, x.value)):
+            return _owner(x)
+    return None
 
 
 def _owner(t: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from bpbook.autodiff.box import Box
-from bpbook.autodiff.tree import flatten
+from bpbook.autodiff.box import Box, unchanging
+from bpbook.autodiff.numpy_api import FUNCTIONS
+from bpbook.autodiff.tree import flatten, form
 from bpbook.ops.shapes import scatter
 
 
@@ -75,6 +76,8 @@ class Traced(NDArrayOperatorsMixin):
         if func in SHAPE_ONLY:
             args = [x.variable.example if isinstance(x, Traced) else x for x in args]
             return func(*args, **kwargs)
+        if func is np.split:  # several arrays, so each is a slice
+            return FUNCTIONS[func](lambda op, x, key: x[key], *args, **kwargs)
         return self.program.call(func, *args, **kwargs)
 
     def __array__(self, dtype=None, copy=None):
@@ -137,11 +140,25 @@ class Traced(NDArrayOperatorsMixin):
     def mean(self, axis=None, keepdims=False):
         return np.mean(self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis=None, keepdims=False):
+        return np.var(self, axis=axis, keepdims=keepdims)
+
     def reshape(self, *shape):
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self):
         return np.reshape(self, -1)
+
+    flatten = ravel
+
+    def squeeze(self, axis=None):
+        return np.squeeze(self, axis)
+
+    def dot(self, other):
+        return np.dot(self, other)
+
+    def clip(self, min=None, max=None):
+        return np.clip(self, min, max)
 
     def transpose(self, *axes):
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
@@ -171,12 +188,19 @@ class Program:
     def call(self, function: Callable, *args: Any, **kwargs: Any) -> Traced:
         """Write a call down, and make it on the examples to learn its shape and dtype."""
         leaves, build = flatten((args, kwargs))
-        args, kwargs = build([x.variable if isinstance(x, Traced) else _kept(x) for x in leaves])
-        key = (function, *map(_identity, flatten((args, sorted(kwargs.items())))[0]), len(args))
+        kept = [x.variable if isinstance(x, Traced) else unchanging(x) for x in leaves]
+        # x[0, 1] and x[[0, 1]] have the same leaves, and differ in their form.
+        key = (function, repr(form((args, kwargs))), *map(_identity, kept))
         if key not in self._known:
             values = [x.variable.example if isinstance(x, Traced) else x for x in leaves]
             example_args, example_kwargs = build(values)
             example = function(*example_args, **example_kwargs)
+            if not isinstance(example, (np.ndarray, np.generic)):
+                raise TypeError(
+                    f"{function.__name__} gives a {type(example).__name__}; only functions that "
+                    "give one array can be traced"
+                )
+            args, kwargs = build(kept)
             self._known[key] = self._add(Variable(example, function, args, kwargs)).variable
         return Traced(self._known[key], self)
 
@@ -200,11 +224,6 @@ def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
     return x.astype(dtype)
 
 
-def _kept(x: Any) -> Any:
-    """A constant of the program: a copy, for the reader's array may change."""
-    return x.copy() if isinstance(x, np.ndarray) and x.flags.writeable else x
-
-
 def _identity(x: Any) -> Any:
-    """What tells two arguments of a call apart: a number its value, an array itself."""
-    return (type(x), x) if isinstance(x, (int, float, str, type(None))) else (type(x), id(x))
+    """What tells two arguments of a call apart: a number its value, also −0.0; an array itself."""
+    return (type(x), repr(x) if isinstance(x, (int, float, str, type(None))) else id(x))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import is_foreign, new_level, plain
-from bpbook.autodiff.dual import _floating, jvp
+from bpbook.autodiff.dual import check_fit, floating, jvp, like
 from bpbook.autodiff.tape import Tensor, sweep
 from bpbook.autodiff.tree import Tree, flatten, tree_map
 
@@ -29,24 +29,24 @@ def vjp(f: Callable) -> Callable:
 
     def value_and_pullback(*args: Tree) -> tuple[Tree, Callable]:
         leaves, build = flatten(args)
-        with new_level() as level:
-            tensors = [Tensor(_floating(x), True, level) for x in leaves]
-            out = f(*build(tensors))
+        level = new_level()
+        tensors = [Tensor(floating("x", x), True, level) for x in leaves]
+        out = f(*build(tensors))
         outs, build_out = flatten(out)
         mine = [isinstance(y, Tensor) and y.level == level for y in outs]
-        values = [y.value if m else y for y, m in zip(outs, mine, strict=True)]
+        values = [y.value if m else _array(y) for y, m in zip(outs, mine, strict=True)]
 
         def pullback(u: Tree) -> Tree:
             seeds = flatten(u)[0]
-            _check_seeds(seeds, values)
+            check_fit("u", u, seeds, "f's value", out, values)
             totals: dict[int, Any] = {}
             for y, m, seed in zip(outs, mine, seeds, strict=True):
                 if m and y.requires_grad:
-                    for t, d in sweep(y, seed, retain_graph=True):
+                    for t, d in sweep(y, like(seed, y), retain_graph=True):
                         if t.op is None:
                             totals[t.index] = totals[t.index] + d if t.index in totals else d
             # A gradient may be a view of what the tape keeps, or 0 where f does not depend on x.
-            grads = [_own(totals[t.index]) if t.index in totals else _zeros(t) for t in tensors]
+            grads = [_own(totals[t.index], t) if t.index in totals else _zeros(t) for t in tensors]
             result = build(grads)
             return result[0] if len(args) == 1 else result
 
@@ -95,11 +95,12 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
         (x,), rest = _chosen(f, args, argnums)
         value, pullback = vjp(rest)(x)
         shape, size = np.shape(value), np.size(value)
+        if 0 in (size, np.size(x)):
+            return np.zeros((*shape, *np.shape(x)), value.dtype)
         if size <= np.size(x):
             rows = [pullback(e) for e in _basis(shape, value.dtype)]
             return np.reshape(np.stack(rows), (*shape, *np.shape(x)))
-        columns = [jvp(rest)(x, e)[1] for e in _basis(np.shape(x), value.dtype)]
-        return np.reshape(np.stack(columns, axis=-1), (*shape, *np.shape(x)))
+        return _by_columns(rest, x)
 
     return matrix
 
@@ -121,10 +122,15 @@ def hessian(f: Callable) -> Callable:
     """``hessian(f)(x)``: the second derivatives, of x's shape twice; one hvp for each column."""
 
     def matrix(x: np.ndarray) -> np.ndarray:
-        columns = [hvp(f)(x, e) for e in _basis(np.shape(x), x.dtype)]
-        return np.reshape(np.stack(columns, axis=-1), (*np.shape(x), *np.shape(x)))
+        return _by_columns(grad(f), x) if np.size(x) else np.zeros(2 * np.shape(x))
 
     return matrix
+
+
+def _by_columns(f: Callable, x: Any) -> Any:
+    """∂f/∂x by forward mode, one column for each entry of x, of which there is at least one."""
+    columns = [jvp(f)(x, e)[1] for e in _basis(np.shape(x), float)]
+    return np.reshape(np.stack(columns, axis=-1), (*np.shape(columns[0]), *np.shape(x)))
 
 
 def check_grads(
@@ -180,6 +186,8 @@ def _chosen(f: Callable, args: tuple, argnums: Argnums) -> tuple[tuple, Callable
     places = (argnums,) if single else tuple(argnums)
     if not all(-len(args) <= i < len(args) for i in places):
         raise ValueError(f"argnums = {argnums}; f was called with {len(args)} arguments")
+    if len({i % len(args) for i in places}) < len(places):
+        raise ValueError(f"argnums = {argnums} names an argument twice")
 
     def of_chosen(*some: Tree) -> Any:
         every = list(args)
@@ -191,21 +199,17 @@ def _chosen(f: Callable, args: tuple, argnums: Argnums) -> tuple[tuple, Callable
     return (chosen if single else (chosen,)), of_chosen
 
 
-def _check_seeds(seeds: list, values: list) -> None:
-    if [np.shape(s) for s in seeds] != [np.shape(v) for v in values]:
-        raise ValueError(
-            f"u has the shapes {[np.shape(s) for s in seeds]}; f's value has "
-            f"{[np.shape(v) for v in values]}, and u must have the same"
-        )
-
-
 def _basis(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     size = int(np.prod(shape))
     return np.eye(size, dtype=dtype).reshape(size, *shape)
 
 
-def _own(d: Any) -> Any:
-    return d if is_foreign(d) else np.array(d)
+def _array(x: Any) -> Any:
+    return x if is_foreign(x) else np.asarray(x)
+
+
+def _own(d: Any, t: Tensor) -> Any:
+    return d.astype(t.dtype) if is_foreign(d) else np.array(d, t.dtype)
 
 
 def _zeros(t: Tensor) -> np.ndarray:

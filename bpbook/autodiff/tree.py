@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Tree = Any
 
 
 def flatten(tree: Tree) -> tuple[list, Callable[[list], Tree]]:
-    """The leaves of a tree in order, and the function that builds the same tree of new leaves."""
+    """The leaves of a tree in order, and the function that builds the same tree of new leaves.
+
+    The order in which a dictionary was filled does not matter: its leaves come by their keys.
+    """
     leaves: list = []
     build = _walk(tree, leaves)
 
@@ -21,8 +24,13 @@ def flatten(tree: Tree) -> tuple[list, Callable[[list], Tree]]:
 
 def _walk(tree: Tree, leaves: list) -> Callable:
     if isinstance(tree, dict):
-        parts = {key: _walk(value, leaves) for key, value in tree.items()}
-        return lambda new: {key: part(new) for key, part in parts.items()}
+        keys, parts = list(tree), {key: _walk(tree[key], leaves) for key in _sorted(tree)}
+
+        def make_dict(new: Iterator) -> dict:
+            values = {key: part(new) for key, part in parts.items()}
+            return {key: values[key] for key in keys}
+
+        return make_dict
     if isinstance(tree, (list, tuple)):
         builders = [_walk(value, leaves) for value in tree]
         kind = type(tree)
@@ -45,9 +53,23 @@ def _collect(parts: Iterable[Tree], found: list) -> None:
         if isinstance(part, (list, tuple)):
             _collect(part, found)
         elif isinstance(part, dict):
-            _collect(part.values(), found)
+            _collect((part[key] for key in _sorted(part)), found)
         else:
             found.append(part)
+
+
+def _sorted(tree: dict) -> list:
+    return sorted(tree, key=repr)
+
+
+def form(tree: Tree) -> Any:
+    """The tree with "·" for every leaf: equal for two trees of one structure."""
+    if isinstance(tree, dict):
+        return {key: form(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        parts = [form(value) for value in tree]
+        return parts if isinstance(tree, list) else tuple(parts)
+    return "·"
 
 
 def tree_map(function: Callable, tree: Tree) -> Tree:
