@@ -6,6 +6,7 @@ answers at once.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -29,12 +30,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("only lab and test pass arguments on after --")
     args.rest = rest
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except (ValueError, ModuleNotFoundError) as error:
         print(f"bpbook {args.command}: {_explain(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -58,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
 
     lab = _command(commands, "lab", _lab, "open the chapters in JupyterLab", "bpbook lab 03")
     lab.add_argument("chapter", nargs="?", default="0", help="which to open, such as 03 or 13b")
-    lab.add_argument("--to", type=Path, default=chapters.COPIES, metavar="DIR", help=_TO_HELP)
+    lab.add_argument("--to", type=Path, metavar="DIR", help=_TO_HELP)
     lab.add_argument("--no-browser", action="store_true", help="only print the address")
-    lab.add_argument("--no-launch", action="store_true", help="copy the chapters and stop")
+    lab.add_argument("--no-launch", action="store_true", help="copy the chapters, do not open them")
 
     _command(commands, "test", _test, "run the tests, chapters included", "bpbook test -- -k ops")
 
@@ -88,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_TO_HELP = "where an installed package copies the chapters (default: %(default)s)"
+_TO_HELP = (
+    "copy the chapters there, keeping what you changed, and open the copy "
+    f"(default: {chapters.COPIES}; in a source checkout the chapters themselves)"
+)
 
 
 def _command(
@@ -106,15 +115,15 @@ def _command(
 
 
 def _lab(args: argparse.Namespace) -> int:
-    """Open Lab in the checkout's chapters, or in the reader's copy of the package's."""
-    where = chapters.folder()
-    if not chapters.checkout():
-        where = args.to
+    """Open Lab in the reader's copy of the chapters, or in the checkout's own."""
+    where = args.to or (chapters.folder() if chapters.checkout() else chapters.COPIES)
+    if where.resolve() != chapters.folder().resolve():
         for name, what in chapters.copy(chapters.folder(), where).items():
             if what != "same":
                 print(f"{what:>10}  {where / name}")
     page = chapters.find(args.chapter, where)
     if args.no_launch:
+        print(f"to open: jupyter lab {page}")
         return 0
     browser = ["--no-browser"] if args.no_browser else []
     return _python("jupyterlab", str(page), *browser, *args.rest)

@@ -69,6 +69,16 @@ def test_python_dash_m_bpbook_is_the_command_and_help_loads_nothing_heavy():
     assert done.stdout.endswith("loaded []\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGPIPE and no code 141")
+def test_output_that_nobody_reads_to_its_end_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        command = [sys.executable, "-m", "bpbook", "claims", "--json"]
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_a_missing_package_is_named_with_the_install_command(capsys, monkeypatch):
     def missing(args):
         raise ModuleNotFoundError("No module named 'nbclient'", name="nbclient")
@@ -266,6 +276,19 @@ def test_lab_in_a_checkout_opens_the_chapter_in_place(calls, checkout):
     page = str(checkout / "chapters" / "03_back.ipynb")
     assert calls == [("jupyterlab", [page, "--no-browser", "--port=9999"], None)]
     assert sorted(p.name for p in checkout.iterdir()) == ["chapters", "pyproject.toml"]
+
+
+def test_lab_in_a_checkout_copies_where_it_is_told_and_says_how_to_open_the_copy(
+    calls, checkout, capsys
+):
+    mine = checkout / "mine"
+    code, out, _ = run(capsys, "lab", "3", "--to", str(mine), "--no-launch")
+    assert code == 0
+    assert {p.name for p in mine.glob("*.ipynb")} == {"00_welcome.ipynb", "03_back.ipynb"}
+    assert out.endswith(f"to open: jupyter lab {mine / '03_back.ipynb'}\n")
+    run(capsys, "lab", "--to", str(checkout / "chapters"), "--no-launch")
+    assert not (checkout / "chapters" / chapters.MANIFEST).exists()
+    assert calls == []
 
 
 def test_lab_from_a_wheel_opens_a_copy_and_says_what_it_copied(calls, wheel, capsys):
