@@ -120,6 +120,16 @@ ELEMENTWISE: dict[np.ufunc, Callable] = {
     erf: sp.erf,
 }
 
+# What NumPy computes with numbers only; its errors on symbols would name a cast or a loop.
+_NUMERICAL = {
+    getattr(np.linalg, name)
+    for name in (
+        *("norm", "vector_norm", "matrix_norm", "det", "slogdet", "inv", "pinv", "solve", "lstsq"),
+        *("eig", "eigh", "eigvals", "eigvalsh", "svd", "svdvals", "qr", "cholesky"),
+        *("cond", "matrix_rank"),
+    )
+}
+
 
 class Symbols(np.ndarray):
     """A NumPy array of dtype object whose entries are SymPy expressions.
@@ -140,7 +150,7 @@ class Symbols(np.ndarray):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if ufunc in (np.maximum, np.minimum) and method == "reduce":
-            result = _free_shift(inputs[0], **kwargs)
+            result = _free_shift(ufunc, inputs[0], **kwargs)
         elif ufunc.__name__ == "clip":  # a ufunc without a public name
             x, low, high = inputs
             result = np.minimum(np.maximum(x, low), high)
@@ -151,15 +161,14 @@ class Symbols(np.ndarray):
             kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
             result = getattr(ufunc, method)(*plain, *inputs[len(plain) :], **kwargs)
         else:
-            raise TypeError(
-                f"np.{ufunc.__name__} has no symbolic form in bpbook.proof; "
-                "write the op with the functions in bpbook.proof.symbols.ELEMENTWISE"
-            )
+            raise _no_symbolic_form(ufunc.__name__)
         return _into(out, np.asarray(result, dtype=object).view(Symbols))
 
     def __array_function__(self, func, types, args, kwargs):
         if func is np.where and len(args) == 3:
             return _map(_where, *args)
+        if func in _NUMERICAL:
+            raise _no_symbolic_form(f"linalg.{func.__name__}")
         result = super().__array_function__(func, types, args, kwargs)
         # einsum, outer and others forget the class, and trace and vdot the array.
         return np.asarray(result).view(Symbols) if _symbolic(result) else result
@@ -173,6 +182,13 @@ def _map(function: Callable, *arrays: object) -> Symbols:
     return values.view(Symbols)
 
 
+def _no_symbolic_form(name: str) -> TypeError:
+    return TypeError(
+        f"np.{name} has no symbolic form in bpbook.proof; "
+        "write the op with the functions in bpbook.proof.symbols.ELEMENTWISE"
+    )
+
+
 def _symbolic(x: object) -> bool:
     return isinstance(x, sp.Basic) or (isinstance(x, np.ndarray) and x.dtype == object)
 
@@ -184,10 +200,17 @@ def _into(out: tuple | None, result: Symbols) -> Symbols:
     return out[0]
 
 
-def _free_shift(z: np.ndarray, axis=None, keepdims=False, **_) -> np.ndarray:
-    """One fresh symbol for each maximum: a name for it, and nothing assumed of it."""
-    shape = np.empty(np.shape(z)).max(axis=axis, keepdims=keepdims).shape
-    return _map(lambda _: sp.Dummy("c", real=True), np.zeros(shape, dtype=object))
+def _free_shift(ufunc: np.ufunc, z: np.ndarray, axis=None, keepdims=False, **_) -> np.ndarray:
+    """A free symbol for each maximum: a name for it, and nothing assumed of it."""
+    sets = np.frompyfunc(lambda entry: frozenset([entry]), 1, 1)(np.asarray(z))
+    over = np.bitwise_or.reduce(sets, axis=axis, keepdims=keepdims)  # the union of each group
+    return np.frompyfunc(lambda entries: _shift(ufunc, entries), 1, 1)(over)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _shift(ufunc: np.ufunc, entries: frozenset[sp.Expr]) -> sp.Dummy:
+    """One symbol for the maximum of the same entries, whether the forward or the vjp takes it."""
+    return sp.Dummy("c", real=True)
 
 
 def symbols(name: str, *shape: int) -> Symbols:

@@ -55,8 +55,9 @@ def _choose(expr: sp.Expr, kink: sp.Expr, sign: int) -> sp.Expr:
 
 
 def _possible(kink: sp.Expr, region: Region) -> bool:
-    """False only where the signs contradict each other for certain (kinks in one variable)."""
-    if (kink.is_positive and region[kink] < 0) or (kink.is_negative and region[kink] > 0):
+    """False only where the new kink's sign contradicts the others for certain."""
+    here = region[kink] * kink
+    if here.is_nonpositive or any(_contradict(here, s * k) for k, s in region.items()):
         return False
     if len(region) == 1 or len(kink.free_symbols) != 1:
         return True
@@ -65,6 +66,15 @@ def _possible(kink: sp.Expr, region: Region) -> bool:
         return sp.And(*about_x).as_set() is not sp.S.EmptySet
     except NotImplementedError:  # SymPy cannot tell, so the region must be proved as well
         return True
+
+
+def _contradict(f: sp.Expr, g: sp.Expr) -> bool:
+    """Whether f > 0 and g > 0 give, with some factor t > 0, a sum f + t g that is never positive.
+
+    a − Y − 1 and 2Y − 2a − 2 do, with t = 1/2. t is chosen so that a variable leaves the sum.
+    """
+    ratios = (-f.coeff(x) / g.coeff(x) for x in f.free_symbols & g.free_symbols)
+    return any(t.is_positive and sp.expand(f + t * g).is_nonpositive for t in ratios)
 
 
 def is_zero(expr: sp.Expr) -> bool:

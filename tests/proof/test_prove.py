@@ -89,6 +89,28 @@ def test_a_max_that_matters_is_not_taken_for_a_shift():
     assert not prove(maximum, (1, 2))
 
 
+def test_a_vjp_may_take_the_maximum_again():
+    """The maximum of the same entries is the same number, and another one's is not."""
+
+    def shifted(z):
+        e = np.exp(z - z.max(axis=-1, keepdims=True))
+        p = e / e.sum(axis=-1, keepdims=True)
+
+        def vjp(u):
+            again = np.exp(z - z.max(axis=-1, keepdims=True))
+            q = again / e.sum(axis=-1, keepdims=True)
+            return q * (u - (u * p).sum(axis=-1, keepdims=True))
+
+        return p, vjp
+
+    assert prove(shifted, (2, 2))
+    z = symbols("z", 2, 3)
+    assert z.max() - z.T.max() == 0
+    assert z.max() - z.min() != 0
+    assert (z.max(axis=1) - z.max(axis=1, keepdims=True)[:, 0] == 0).all()
+    assert z[0].max() != z[1].max()
+
+
 def test_a_readers_own_op_and_keyword():
     def scaled_square(x, scale=1.0):
         return scale * x**2, lambda u: 2 * scale * x * u
@@ -110,6 +132,35 @@ def test_kinks_inside_kinks():
     assert prove(hat, (2,))
     [first, _] = prove(wrong_hat, (2,)).failures
     assert first.shown_by.point[sp.Symbol("x_{1}", real=True)] > 1
+
+
+def huber(a, Y, delta=1):
+    """r²/2 where |r| ≤ δ, else δ|r| − δ²/2, of r = 2a − 2Y."""
+    r = 2 * a - 2 * Y
+    loss = np.where(np.abs(r) <= delta, r**2 / 2, delta * (np.abs(r) - delta / 2)).sum()
+    return loss, lambda d: 2 * d * np.where(r > delta, delta, np.where(r < -delta, -delta, r))
+
+
+@pytest.mark.parametrize("delta", [1, 2.5, sp.Symbol("delta", positive=True)])
+def test_kinks_in_several_variables_that_contradict_each_other(delta):
+    """No a − Y is above δ/2 and below −δ/2, so those regions need no proof; the others do."""
+    assert prove(huber, (1, 2), (1, 2), delta=delta)
+
+    def wrong(a, Y):
+        loss, vjp = huber(a, Y, delta)
+        return loss, lambda d: vjp(d) * np.where(2 * a - 2 * Y < -delta, 2, 1)
+
+    [first, _] = prove(wrong, (1, 2), (1, 2)).failures
+    assert first.shown_by.point is not None
+
+
+def test_kinks_that_can_be_together_are_all_proved():
+    """a > Y and a < Y + 1 do not contradict each other: an error between the two is found."""
+
+    def wrong(a, Y):
+        return a * 1, lambda u: u * np.where((a > Y) & (a < Y + 1), 2, 1)
+
+    assert not prove(wrong, (1,), (1,))
 
 
 @pytest.mark.parametrize("activation", [ops.tanh, ops.relu])
@@ -138,6 +189,8 @@ def test_bad_calls_are_named():
         symbols("x", 0)
     with pytest.raises(TypeError, match=r"np\.arctan2 has no symbolic form"):
         np.arctan2(symbols("x", 2), 1)
+    with pytest.raises(TypeError, match=r"np\.linalg\.norm has no symbolic form"):
+        np.linalg.norm(symbols("x", 2))
 
 
 def test_symbols_do_algebra_like_numbers():
