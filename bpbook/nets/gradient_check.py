@@ -102,10 +102,10 @@ def check_gradient(
     With u the gap between 1 and the next number of theta's dtype, rtol is 50·u^(2/3) by default and
     step u^(1/3), where the rounding error of f over h and the error of the formula, of order h²,
     balance (chapter 9). Allowed is rtol·max(|given|, |numeric|, h) + 4u·max|f|/h. A NaN fails.
-    Raises ValueError when grad or names do not match theta.
+    Raises ValueError when grad or names do not match theta, or theta or grad is complex.
     """
     point = _float_copy(theta)
-    analytic = np.array(grad, dtype=np.float64)
+    analytic = _float_copy(grad, "grad").astype(np.float64)
     if analytic.shape != point.shape:
         raise ValueError(f"grad has shape {analytic.shape}; theta has shape {point.shape}")
     if names is None:
@@ -170,11 +170,11 @@ def check_directions(
     float64, or the steps straddle kinks. Allowed is rtol (default as in :func:`check_gradient`)
     times what ⟨Jᵀu, v⟩ is typically, and 4u Σ|u out|/h for rounding. An error in few entries shows
     only if it is that large beside the *whole* Jacobian. A NaN fails. Raises ValueError when vjp's
-    results do not match the arguments, or ``directions`` is under 1.
+    results do not match the arguments, an argument is complex, or ``directions`` is under 1.
     """
     if directions < 1:
         raise ValueError(f"directions is {directions}; wanted at least 1")
-    points, rng = [_float_copy(x) for x in arguments], np.random.default_rng(rng)
+    points, rng = [_float_copy(x, "an argument") for x in arguments], np.random.default_rng(rng)
     rows = [_one_direction(op, points, rng, rtol, step) for _ in range(directions)]
     return DirectionReport(*np.array(rows).T)
 
@@ -234,8 +234,10 @@ def _default_rtol(unit: float) -> float:
     return 50 * unit ** (2 / 3)
 
 
-def _float_copy(theta: np.ndarray) -> np.ndarray:
+def _float_copy(theta: np.ndarray, name: str = "theta") -> np.ndarray:
     theta = np.asarray(theta)
+    if theta.dtype.kind == "c":
+        raise ValueError(f"{name} has dtype {theta.dtype}; wanted real numbers")
     return theta.astype(theta.dtype if theta.dtype.kind == "f" else np.float64)
 
 

@@ -70,6 +70,15 @@ def test_shapes_must_match():
         check_gradient(bowl, X, slope(X), names=["a"])
 
 
+def test_complex_numbers_are_refused():
+    with pytest.raises(ValueError, match="theta has dtype complex128; wanted real numbers"):
+        check_gradient(bowl, X + 1j, slope(X))
+    with pytest.raises(ValueError, match="grad has dtype complex128"):
+        check_gradient(bowl, X, slope(X) + 1j)
+    with pytest.raises(ValueError, match="an argument has dtype complex128"):
+        check_directions(ops.tanh, X + 1j)
+
+
 def test_numeric_gradient_of_a_matrix_has_its_shape():
     A = np.arange(6.0).reshape(2, 3)
     np.testing.assert_allclose(numeric_gradient(lambda M: (M * A).sum(), A * 0 + 1), A, atol=1e-9)
