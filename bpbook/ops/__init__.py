@@ -2,8 +2,10 @@
 
 ``vjp`` (vector-Jacobian product) takes the loss's gradient with respect to ``out`` and returns it
 with respect to the op's leading arguments, each of that argument's shape. What backpropagation has
-to remember is what the closure captures. The bodies use NumPy's functions only, never a branch on
-data, so the same lines also run on arrays of symbols (:mod:`bpbook.proof`).
+to remember is what the closure captures. An op checks its arguments; its vjp, for speed, checks
+nothing: what it gives for another shape than ``out``'s is undefined. The bodies use NumPy's
+functions only, never a branch on data, so the same lines also run on arrays of symbols
+(:mod:`bpbook.proof`).
 """
 
 from bpbook.ops.arithmetic import (

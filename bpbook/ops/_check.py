@@ -1,4 +1,8 @@
-"""Early, named errors for the ops. Symbols (dtype object) pass: they stand for every value."""
+"""Early, named errors for the ops.
+
+Symbols pass: they are a subclass of NumPy's array, of dtype object, and stand for every value. An
+array of objects that is not of a subclass is refused.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,17 @@ def _stands_for_every_value(x: np.ndarray) -> bool:
     return x.dtype.kind == "O" or not isinstance(x, np.ndarray)
 
 
+def _symbolic(x: np.ndarray) -> bool:
+    return x.dtype.kind == "O" and type(x) is not np.ndarray
+
+
 def floating(name: str, x: object) -> None:
     """Raise ``ValueError`` unless ``x`` is an array that can carry a derivative."""
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         kind = type(x).__name__
         raise ValueError(f"{name} is a {kind}; wanted a NumPy array, as np.array({name}) gives")
-    if dtype.kind not in "fcO":
+    if dtype.kind not in "fc" and not _symbolic(x):
         hint = f"{name}.astype(float)" if dtype.kind in "iub" else "an array of floats"
         raise ValueError(f"{name} has dtype {dtype}; derivatives need a floating dtype: use {hint}")
 
@@ -62,7 +70,7 @@ def batch(name: str, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
         got = f"shape {shape}" if shape is not None else f"type {type(Y).__name__}"
         hint = ", one-hot: np.eye(n)[labels]" if shape is not None and len(shape) == 1 else ""
         raise ValueError(f"Y has {got}; {name} has shape {x.shape}, and Y must have the same{hint}")
-    if dtype.kind not in "fiubO":
+    if dtype.kind not in "fiub" and not _symbolic(Y):
         raise ValueError(f"Y has dtype {dtype}; targets must be real numbers")
     if dtype.kind == "f" and isinstance(Y, np.ndarray) and not np.isfinite(Y).all():
         row = int(np.argmin(np.isfinite(Y).all(axis=1)))

@@ -103,6 +103,8 @@ BAD = [
     (lambda: ops.relu(np.array([1, 2])), ["z", "int64", "astype(float)"]),
     (lambda: ops.relu([1.0, 2.0]), ["z", "list", "np.array"]),
     (lambda: ops.tanh(np.array(["a"])), ["z", "dtype"]),
+    (lambda: ops.tanh(np.array([1.0, None])), ["z", "dtype object", "floats"]),
+    (lambda: ops.mse(Z, Z.astype(object)), ["Y", "dtype object", "real numbers"]),
     (lambda: ops.softmax(np.ones((2, 0))), ["z", "(2, 0)"]),
     (lambda: ops.mse(Z, np.zeros((3, 2))), ["Y", "(3, 2)", "(2, 3)"]),
     (lambda: ops.mse(Z, np.full((2, 3), np.nan)), ["Y", "not finite", "row 0"]),
