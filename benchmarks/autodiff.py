@@ -69,7 +69,7 @@ def net(sizes: tuple[int, ...], m: int, classifies: bool = True) -> Case:
                 a = f.tanh(a)
             elif l < last:
                 a = f.relu(a)
-        return f.cross_entropy(a, targets) if classifies else (a * a).sum()
+        return f.cross_entropy(a, targets) if classifies else f.square(a).sum()
 
     write = classifier_by_hand if classifies else tanh_net_by_hand
     name = "-".join(map(str, sizes)) if classifies else f"{len(sizes) - 1} layers 8×8 tanh"
@@ -177,7 +177,7 @@ def by_hand(case: Case) -> Step:
 def _functions() -> SimpleNamespace:
     from bpbook.autodiff import functional as F
 
-    names = {name: getattr(F, name) for name in ("affine", "tanh", "relu", "sqrt")}
+    names = {name: getattr(F, name) for name in ("affine", "tanh", "relu", "sqrt", "square")}
     return SimpleNamespace(**names, cross_entropy=F.softmax_cross_entropy)
 
 
@@ -213,6 +213,7 @@ def pytorch(case: Case) -> Step:
         tanh=torch.tanh,
         relu=torch.relu,
         sqrt=torch.sqrt,
+        square=torch.square,
         cross_entropy=cross_entropy,
     )
     X, labels = torch.tensor(case.X), torch.tensor(case.labels)
@@ -240,6 +241,7 @@ def autograd(case: Case) -> Step:
         tanh=anp.tanh,
         relu=lambda z: anp.maximum(z, 0),
         sqrt=anp.sqrt,
+        square=anp.square,
         cross_entropy=cross_entropy,
     )
     gradient = value_and_grad(lambda params: case.loss(f, case.X, case.Y, *params))
@@ -257,6 +259,7 @@ def mygrad(case: Case) -> Step:
         tanh=mg.tanh,
         relu=relu,
         sqrt=mg.sqrt,
+        square=mg.square,
         cross_entropy=softmax_crossentropy,
     )
     labels, params = case.labels, [mg.tensor(x) for x in case.params]

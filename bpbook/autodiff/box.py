@@ -159,15 +159,15 @@ class Box(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return np.shape(self.value)
+        return self.value.shape
 
     @property
     def ndim(self) -> int:
-        return np.ndim(self.value)
+        return self.value.ndim
 
     @property
     def size(self) -> int:
-        return np.size(self.value)
+        return self.value.size
 
     @property
     def dtype(self) -> np.dtype:

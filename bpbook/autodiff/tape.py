@@ -6,11 +6,11 @@ them from the last tensor to the first and adds up what arrives at each.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class Tensor(Box):
                 values.append(constant(x, self.dtype, keep=recording))
             else:
                 values.append(x)
-        value, vjp = op(*values, **kwargs)
+        value, vjp = op(*values, **kwargs) if kwargs else op(*values)
         out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):
             out.root = _sharer(value, args)
@@ -178,8 +178,7 @@ class Tensor(Box):
         if not self.requires_grad:
             raise RuntimeError("backward from a tensor that depends on none with requires_grad")
         for t, d in sweep(self, self._seed(gradient), retain_graph):
-            if t.op is None:
-                t.grad = np.array(d if t.grad is None else t.grad + d, t.dtype)
+            t.grad = np.array(d if t.grad is None else t.grad + d, t.dtype)
 
     def _seed(self, gradient: Any) -> Any:
         if gradient is None:
@@ -249,8 +248,15 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:
     return Tensor(value, requires_grad)
 
 
-def sweep(last: Tensor, seed: Any, retain_graph: bool) -> Iterator[tuple[Tensor, Any]]:
-    """Walk the tape backward from ``last``: each tensor with its gradient, once that is complete.
+def sweep(
+    last: Tensor,
+    seed: Any,
+    retain_graph: bool,
+    visit: Callable[[Tensor, Any], object] | None = None,
+) -> list[tuple[Tensor, Any]]:
+    """Walk the tape backward from ``last``, and return the leaves with their gradients.
+
+    ``visit`` is called with every tensor that an op made, and its gradient once that is complete.
 
     A tensor's gradient is complete when all that were made from it, and so after it, have been
     visited: the youngest of those waiting is always next. No recursion, so depth is no limit.
@@ -258,10 +264,11 @@ def sweep(last: Tensor, seed: Any, retain_graph: bool) -> Iterator[tuple[Tensor,
     waiting = {last.index: [last, seed]}
     youngest = [] if last.op is None else [-last.index]
     while youngest:
-        t, d = waiting.pop(-heapq.heappop(youngest))
+        t, d = waiting.pop(-heappop(youngest))
         if t.hooks:
             d = _hooked(t, d)
-        yield t, d
+        if visit is not None:
+            visit(t, d)
         for x, dx in zip(t.parents, _pulled_back(t, d), strict=False):
             if type(x) is not Tensor or not x.requires_grad or x.level != t.level:
                 continue
@@ -272,11 +279,11 @@ def sweep(last: Tensor, seed: Any, retain_graph: bool) -> Iterator[tuple[Tensor,
                 if x.op is not None:
                     if x.index >= t.index:
                         raise RuntimeError("the tape has a cycle: a tensor made after its use")
-                    heapq.heappush(youngest, -x.index)
+                    heappush(youngest, -x.index)
         if not retain_graph:
             t.vjp, t.parents = _freed, ()
-    for t, d in waiting.values():  # the leaves, which nothing is pulled back from
-        yield t, _hooked(t, d) if t.hooks else d
+    # What still waits are the leaves, which nothing is pulled back from.
+    return [(t, _hooked(t, d) if t.hooks else d) for t, d in waiting.values()]
 
 
 def _pulled_back(t: Tensor, d: Any) -> tuple:

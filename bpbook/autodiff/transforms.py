@@ -43,8 +43,7 @@ def vjp(f: Callable) -> Callable:
             for y, m, seed in zip(outs, mine, seeds, strict=True):
                 if m and y.requires_grad:
                     for t, d in sweep(y, like(seed, y), retain_graph=True):
-                        if t.op is None:
-                            totals[t.index] = totals[t.index] + d if t.index in totals else d
+                        totals[t.index] = totals[t.index] + d if t.index in totals else d
             # A gradient may be a view of what the tape keeps, or 0 where f does not depend on x.
             grads = [_own(totals[t.index], t) if t.index in totals else _zeros(t) for t in tensors]
             result = build(grads)
