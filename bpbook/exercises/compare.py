@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+FLOAT32 = 1e-5  # what about 100 roundings in float32 may add up to
 NOTHING = "Nothing is returned yet: replace the ... with your answer."
 
 
 def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     """None when ``got`` equals ``want``; else a sentence that says what is wrong and how far off.
 
-    Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``;
-    SymPy expressions exactly.
+    Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``, or
+    as float32 allows where ``got`` has that dtype; SymPy expressions exactly.
     """
     if got is None or got is ...:
         return NOTHING
@@ -22,10 +23,15 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     if np.iscomplexobj(got):
         return "The result is complex; wanted real numbers."
     try:
-        got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
+        numbers = np.asarray(got, dtype=float)
     except (TypeError, ValueError):
         return f"The result is a {type(got).__name__}; wanted numbers."
-    return _arrays(got, want, rtol)
+    if np.asarray(got).dtype == np.float32:
+        rtol = max(rtol, FLOAT32)
+    wrong = _arrays(numbers, np.asarray(want, dtype=float), rtol)
+    if wrong and isinstance(want, (int, np.integer)) and numbers.ndim == 0:
+        return f"You gave {numbers:.15g}, wanted {want}."
+    return wrong
 
 
 def _tuples(got: object, want: tuple, rtol: float) -> str | None:
@@ -60,7 +66,7 @@ def _arrays(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
         return "The result contains NaN."
     if got.ndim == 2 and got.shape[0] == got.shape[1] and _close(got.T, want, rtol):
         return "Transposed: each entry (i, j) is where (j, i) belongs."
-    return _ratio(got, want, rtol) or _worst(got, want)
+    return _ratio(got, want, rtol) or _worst(got, want, rtol)
 
 
 def _close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
@@ -84,10 +90,10 @@ def _ratio(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
     return f"Everything is off by one factor, {factor:.4g}."
 
 
-def _worst(got: np.ndarray, want: np.ndarray) -> str:
+def _worst(got: np.ndarray, want: np.ndarray, rtol: float) -> str:
     i = np.unravel_index(np.argmax(np.abs(got - want)), want.shape)
     where = f" at {[int(k) for k in i]}" if want.ndim else ""
-    right = int((np.abs(got - want) <= 1e-9 * np.abs(want).max(initial=1)).sum())
+    right = int((np.abs(got - want) <= rtol * np.abs(want).max(initial=1)).sum())
     tally = f" ({right} of {want.size} entries are right)" if want.size > 1 else ""
     off = abs(got[i] - want[i])
     return f"Largest error {off:.3g}{where}: got {got[i]:.6g}, wanted {want[i]:.6g}{tally}."

@@ -91,3 +91,24 @@ def test_an_answer_that_overwrites_its_arguments_is_compared_with_the_right_resu
 def test_complex_and_nearly_right_numbers_are_told_apart_from_right_ones():
     assert "complex" in difference(np.array([1 + 5j]), np.array([1.0]))
     assert "Largest error" in difference(1.0000001, 1.0)
+
+
+def test_float32_answers_are_right_to_their_own_precision():
+    A = np.array([[1.0, 2.0], [3.0, 7.0]]) / 3
+    single = A.astype(np.float32)
+    assert difference(single, A) is None
+    assert difference(single[0, 0], A[0, 0]) is None
+    assert difference((A, single), (A, A)) is None
+    assert difference(single.astype(float), A), "float64 is held to its own"
+    assert difference(single * np.float32(1.0001), A)
+    assert "3 of 4 entries are right" in difference(single + np.float32([[0, 0], [0, 1]]), A)
+
+
+def test_whole_numbers_are_quoted_and_not_compared_as_multiples():
+    assert difference(7, 12) == "You gave 7, wanted 12."
+    assert difference(6.0, 12) == "You gave 6, wanted 12."
+    assert difference(-12, 12) == "You gave -12, wanted 12."
+    assert difference(12.0, 12) is None
+    assert difference(12.5, np.int64(12)) == "You gave 12.5, wanted 12."
+    assert "shape (1,)" in difference([7], 12)
+    assert "factor, 2" in difference(np.array([2, 4]), np.array([1, 2]))
