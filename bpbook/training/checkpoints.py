@@ -14,6 +14,8 @@ import numpy as np
 from .optimizers.base import Optimizer
 
 FORMAT = "bpbook checkpoint 1"
+#: What reading a file with wrong bytes can raise; the runtime error is zipfile's, for an odd flag.
+DAMAGE = (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile)
 
 
 def save(
@@ -22,14 +24,14 @@ def save(
     optimizer: Optimizer,
     rng: np.random.Generator | None = None,
 ) -> Path:
-    """Write net, optimizer and random state to ``path`` (its suffix becomes .npz), and return it.
+    """Write net, optimizer and random state to ``path``, and return it; .npz is added if missing.
 
     rng: the Generator that shuffles the batches; with it, training that is resumed from the file
     takes the very steps that it would have taken without a break. The file is written aside and
     then put in place at once: whatever happens meanwhile, ``path`` holds the old file or the new.
     A process that is killed may leave a hidden ``.part`` file beside it.
     """
-    path = Path(path).with_suffix(".npz")
+    path = _with_npz(path)
     saved = optimizer.state_dict()
     numbers, vectors = _parted(saved["state"])
     meta = {
@@ -43,6 +45,7 @@ def save(
     arrays = {"theta": net.theta}
     arrays |= {f"optimizer/{name}": x for name, x in vectors.items()}
     arrays |= {f"net/{name}": x for name, x in getattr(net, "state", {}).items()}
+    meta["arrays"] = _kinds(arrays)
     # Some generators keep an array in their state.
     text = json.dumps(meta, default=np.ndarray.tolist)
     _write(path, {"meta": np.array(text), **arrays})
@@ -61,7 +64,8 @@ def load(
     random generator. Raises FileNotFoundError, or ValueError when the file is cut, is no
     checkpoint, or belongs to another net, optimizer or generator; then nothing is changed.
     """
-    meta, arrays = _read(Path(path))
+    path = _with_npz(path)
+    meta, arrays = _read(path)
     if meta["net"] != _layout(net):
         raise ValueError(f"{path} is of the net {meta['net']}; this one is {_layout(net)}")
     if rng is not None and meta["rng"] is None:
@@ -81,6 +85,12 @@ def load(
         rng.bit_generator.state = meta["rng"]
 
 
+def _with_npz(path: str | os.PathLike) -> Path:
+    """``run_lr0.1`` as ``run_lr0.1.npz``: what comes after its last dot is no suffix."""
+    path = Path(path)
+    return path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
+
+
 def _layout(net) -> dict:
     """What must be the same for theta to mean the same."""
     shapes = {name: list(shape) for name, shape in net.shapes.items()}
@@ -93,6 +103,11 @@ def _parted(state: dict) -> tuple[dict, dict]:
     """The plain values of a state, which JSON keeps, and its arrays."""
     arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
     return {k: v for k, v in state.items() if k not in arrays}, arrays
+
+
+def _kinds(arrays: dict[str, np.ndarray]) -> dict[str, list]:
+    """The shape and dtype of each array. A file's checksums cover the numbers, not the names."""
+    return {name: [list(np.shape(x)), np.asarray(x).dtype.str] for name, x in arrays.items()}
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -123,6 +138,8 @@ def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         meta = json.loads(str(arrays.pop("meta")))
         if meta["format"] != FORMAT:
             raise ValueError(f"its format is {meta['format']!r}; wanted {FORMAT!r}")
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        if _kinds(arrays) != meta["arrays"]:
+            raise ValueError(f"it holds {_kinds(arrays)}; wanted {meta['arrays']}")
+    except DAMAGE as error:
         raise ValueError(f"{path} is no whole checkpoint: {error}") from error
     return meta, arrays

@@ -116,6 +116,34 @@ def test_a_flipped_bit_is_noticed(saved):
     unchanged(a_net(rng=5), Adam(0.01), saved, "no whole checkpoint")
 
 
+def test_a_wrong_byte_anywhere_loads_the_run_or_nothing(saved, tmp_path):
+    """The checksums of a zip file cover its numbers, and neither its names nor its flags."""
+    whole, hurt = saved.read_bytes(), tmp_path / "hurt.npz"
+    net, optimizer = a_net(), Adam(0.01)
+    load(saved, net, optimizer)
+    good = repr(optimizer.state_dict())
+    directory = range(whole.index(b"PK\x01\x02"), len(whole))
+    for place in directory:
+        hurt.write_bytes(
+            whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :]
+        )
+        net, optimizer = a_net(rng=5), Adam(0.5)
+        try:
+            load(hurt, net, optimizer)
+        except ValueError:
+            assert optimizer.learning_rate == 0.5
+            assert optimizer.state == {"t": 0}
+        else:
+            assert repr(optimizer.state_dict()) == good
+
+
+def test_a_dot_in_a_name_is_no_suffix(tmp_path):
+    net, optimizer = a_net(), SGD(0.1)
+    paths = {save(tmp_path / f"rate{rate}", net, optimizer) for rate in (0.1, 0.15)}
+    assert paths == {tmp_path / "rate0.1.npz", tmp_path / "rate0.15.npz"}
+    load(tmp_path / "rate0.1", net, optimizer)
+
+
 def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "foreign.npz"
     np.savez(path, theta=np.zeros(3))
