@@ -6,6 +6,7 @@ running statistics, the place in a random sequence), belong to the net, which ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -93,8 +94,9 @@ class Conv2d(Layer):
         bias: bool = True,
     ) -> None:
         check_widths(c_out, c_in)
-        kh, kw = kernel if isinstance(kernel, Sequence) else (kernel, kernel)
-        check_widths(kh, kw)
+        kh, kw = _check.pair("kernel", kernel, 1)
+        _check.pair("stride", stride, 1)
+        _check.pair("padding", padding, 0)
         self.stride, self.padding, self.initializer = stride, padding, init
         self.shapes = {"W": (c_out, c_in, kh, kw)} | ({"b": (c_out,)} if bias else {})
 
@@ -103,8 +105,8 @@ class Conv2d(Layer):
 
     def init(self, rng: np.random.Generator) -> list[np.ndarray]:
         c_out, *inputs = self.shapes["W"]
-        W = self.initializer(rng, c_out, int(np.prod(inputs)))
-        return _weights_then_zeros(self.shapes, W.reshape(self.shapes["W"]))
+        W = self.initializer(rng, c_out, math.prod(inputs))
+        return _weights_then_zeros(self.shapes, W)
 
     def _describe(self) -> str:
         c_out, c_in, kh, kw = self.shapes["W"]
@@ -129,6 +131,8 @@ class MaxPool2d(Layer):
     def __init__(
         self, size: int | tuple[int, int] = 2, stride: int | tuple[int, int] | None = None
     ) -> None:
+        _check.pair("size", size, 1)
+        _check.pair("stride", size if stride is None else stride, 1)
         self.size, self.stride = size, stride
 
     def op(self, a: np.ndarray) -> tuple[np.ndarray, Callable]:
@@ -249,4 +253,9 @@ def _biased(
 
 
 def _weights_then_zeros(shapes: dict[str, tuple[int, ...]], W: np.ndarray) -> list[np.ndarray]:
-    return [W, *(np.zeros(shape) for name, shape in shapes.items() if name == "b")]
+    """An initializer's W (n_out, n_in) in its own shape, and zeros for a bias if there is one."""
+    n_out, *inputs = shapes["W"]
+    if np.shape(W) != (n_out, math.prod(inputs)):
+        raise ValueError(f"init gave shape {np.shape(W)}; wanted ({n_out}, {math.prod(inputs)})")
+    biases = [np.zeros(shape) for name, shape in shapes.items() if name == "b"]
+    return [W.reshape(shapes["W"]), *biases]

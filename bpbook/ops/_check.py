@@ -6,7 +6,11 @@ array of objects that is not of a subclass is refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+Pair = int | tuple[int, int]
 
 
 def _stands_for_every_value(x: np.ndarray) -> bool:
@@ -160,3 +164,13 @@ def convolution(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
             f"b has shape {b.shape}; W has {W.shape[0]} channels of output, so b must be "
             f"({W.shape[0]},); W has shape {W.shape}"
         )
+
+
+def pair(name: str, value: Pair, least: int) -> tuple[int, int]:
+    """One whole number for each direction, of one or two given."""
+    both = value if isinstance(value, Sequence) else (value, value)
+    if len(both) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in both):
+        raise ValueError(
+            f"{name} is {value!r}; wanted a whole number, at least {least}, or a pair of them"
+        )
+    return int(both[0]), int(both[1])

@@ -16,7 +16,7 @@ from bpbook.ops.shapes import scatter
 
 Op = tuple[np.ndarray, Callable]
 Key = tuple[slice, ...]
-Pair = int | tuple[int, int]
+Pair = _check.Pair
 
 
 def conv2d(x: np.ndarray, W: np.ndarray, b: np.ndarray, stride: Pair = 1, padding: Pair = 0) -> Op:
@@ -29,7 +29,7 @@ def conv2d(x: np.ndarray, W: np.ndarray, b: np.ndarray, stride: Pair = 1, paddin
     Every window is a column of one matrix, and the convolution its product with W (Chellapilla,
     Puri & Simard 2006): kh·kw times the memory of x. Raises ValueError when the shapes do not fit.
     """
-    stride, padding = _pair("stride", stride, 1), _pair("padding", padding, 0)
+    stride, padding = _check.pair("stride", stride, 1), _check.pair("padding", padding, 0)
     _check.convolution(x, W, b)
     (m, c_in, *size), (c_out, _, *kernel) = x.shape, W.shape
     padded = [n + 2 * p for n, p in zip(size, padding, strict=True)]
@@ -60,8 +60,8 @@ def max_pool2d(x: np.ndarray, size: Pair = 2, stride: Pair | None = None) -> Op:
     ones to the first, row by row, as in PyTorch: a subgradient. Raises ValueError when no window
     fits.
     """
-    size = _pair("size", size, 1)
-    stride = size if stride is None else _pair("stride", stride, 1)
+    size = _check.pair("size", size, 1)
+    stride = size if stride is None else _check.pair("stride", stride, 1)
     _check.images("x", x)
     m, c, *shape = x.shape
     keys, _ = _windows(shape, size, stride)
@@ -116,13 +116,3 @@ def _add_up(parts: Iterable[np.ndarray], keys: list[Key], shape: tuple[int, ...]
         else:
             total = total + scatter(part, key, shape)[0]
     return total
-
-
-def _pair(name: str, value: Pair, least: int) -> tuple[int, int]:
-    """One whole number for each direction."""
-    pair = value if isinstance(value, Sequence) else (value, value)
-    if len(pair) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in pair):
-        raise ValueError(
-            f"{name} is {value!r}; wanted a whole number, at least {least}, or a pair of them"
-        )
-    return int(pair[0]), int(pair[1])

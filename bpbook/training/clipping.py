@@ -43,4 +43,5 @@ def _peak(grad: np.ndarray, limit: float) -> tuple[float, float]:
     if not math.isfinite(peak):
         i = int(np.argmin(np.isfinite(grad)))
         raise ValueError(f"grad has shape {grad.shape}, and its entry {i} is {grad.flat[i]}")
-    return peak, float(np.linalg.norm(grad / peak)) if peak else 0.0
+    # In float64: in float16 the sum of 65,505 ones is infinite.
+    return peak, float(np.linalg.norm(grad / np.float64(peak))) if peak else 0.0

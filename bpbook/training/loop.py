@@ -56,7 +56,8 @@ def fit(
     clip: shortens the gradient in place before each step, `lambda grad: clip_by_norm(grad, 1.0)`.
     schedule: gives the learning rate of each *step*, `schedule(0)` for the first of this call, from
         `bpbook.training.schedules`; without one the optimizer keeps its own. A `ReduceOnPlateau` is
-        fed once an epoch: the loss on `validation`, or without it the training loss.
+        fed once an epoch: the loss on `validation`, or without it the training loss. One within
+        another schedule, as `warmup`, is not: call its `update` yourself.
     on_step: called as `on_step(step, loss, grad)` after each step, the first being 1; `loss` and
         `grad` are those that the step used.
 
@@ -108,7 +109,7 @@ def accuracy(net: Net, X: np.ndarray, Y: np.ndarray) -> float:
     row with a NaN is wrong.
     """
     _check_batch(X, Y)
-    right = 0
+    X, Y, right = np.asarray(X), np.asarray(Y), 0
     for i in range(0, len(X), ROWS):
         with np.errstate(over="ignore", invalid="ignore"):
             P, targets = net.predict(X[i : i + ROWS]), Y[i : i + ROWS]
@@ -187,7 +188,7 @@ def _check_function(name: str, value: object, example: str) -> None:
 def _training_data(net: Net, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Check the data, and convert them to the net's dtype: once, not once per batch."""
     _check_batch(X, Y)
-    X, Y = X.astype(net.theta.dtype, copy=False), Y.astype(net.theta.dtype, copy=False)
+    X, Y = np.asarray(X, net.theta.dtype), np.asarray(Y, net.theta.dtype)
     for name, values in (("X", X), ("Y", Y)):
         if not np.isfinite(values).all():
             row = np.flatnonzero(~np.isfinite(values).all(axis=1))[0]

@@ -52,6 +52,7 @@ def cosine(learning_rate: float, T_max: int, lowest: float = 0.0) -> Schedule:
 
 def warm_restarts(learning_rate: float, period: int, lowest: float = 0.0) -> Schedule:
     """The falling half of a cosine, begun anew every `period` steps (Loshchilov & Hutter 2017)."""
+    _check_steps("period", period)
     falling = cosine(learning_rate, period, lowest)
     return lambda step: falling(step % period)
 
@@ -92,6 +93,8 @@ def warmup(schedule: Schedule, steps: int, start: float = 0.1) -> Schedule:
 
     Gradual warm-up (Goyal et al. 2017). PyTorch's `LinearLR`, then `SequentialLR`.
     """
+    if not callable(schedule):
+        raise ValueError(f"schedule is {schedule!r}; wanted a function, constant({schedule!r})")
     _check_steps("steps", steps, least=0)
     _check("start", start, 0, 1)
 

@@ -376,6 +376,16 @@ def test_bad_arguments_are_named():
         Dense(0, 4)
     with pytest.raises(ValueError, match="rate is 1"):
         Dropout(1)
+    with pytest.raises(ValueError, match="stride is 0"):
+        Conv2d(1, 1, stride=0)
+    with pytest.raises(ValueError, match=r"kernel is \(3, 3, 3\)"):
+        Conv2d(1, 1, kernel=(3, 3, 3))
+    with pytest.raises(ValueError, match="size is 0"):
+        MaxPool2d(0)
+    transposed = lambda rng, n_out, n_in: np.ones((n_in, n_out))  # noqa: E731
+    for layer in (Dense(3, 4, transposed), Conv2d(3, 4, 2, init=transposed)):
+        with pytest.raises(ValueError, match=r"init gave shape \(\d+, 4\); wanted \(4, \d+\)"):
+            Sequential([layer])
     with pytest.raises(ValueError, match="theta has shape"):
         net.theta = np.zeros(3)
     with pytest.raises(ValueError, match=r"state has \['mean'\]; this net has \[\]"):

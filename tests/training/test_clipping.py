@@ -125,3 +125,9 @@ def test_a_gradient_that_is_not_finite_stops_the_run_as_it_does_without_clip():
     for clip in (None, lambda grad: clip_by_norm(grad, 1.0)):
         with np.errstate(over="ignore"), pytest.warns(RuntimeWarning, match="step 1"):
             assert fit(net, X, Y, SGD(0.1), 1, 4, clip=clip).steps == 0
+
+
+def test_a_long_float16_gradient_is_not_wiped_out():
+    grad = np.ones(70_000, np.float16)
+    assert clip_by_norm(grad, 100.0) == pytest.approx(70_000**0.5)
+    np.testing.assert_allclose(grad, 100 / 70_000**0.5, rtol=1e-3)

@@ -148,6 +148,14 @@ def test_the_progress_bar_shows_on_a_terminal_only(moons, monkeypatch, stream, p
     assert ("21/21" in sys.stderr.getvalue()) == shown
 
 
+def test_lists_are_data_too(moons):
+    X, Y = moons.X_train[:20], moons.Y_train[:20]
+    nets = [MLP((2, 4, 2), rng=0) for _ in range(2)]
+    for net, A, B in ((nets[0], X, Y), (nets[1], X.tolist(), Y.tolist())):
+        fit(net, A, B, SGD(0.1), 2, 8, validation=(A, B))
+    np.testing.assert_array_equal(nets[0].theta, nets[1].theta)
+
+
 def test_accuracy_by_hand():
     class Fixed:
         def predict(self, X):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bpbook.nets import MLP
+from bpbook.nets import MLP, Conv2d, Dense, Flatten, Sequential
 from bpbook.training import SGD, Adam, Lion, Momentum, Muon, Nadam, Nesterov, RMSProp, optimizers
 from bpbook.training.optimizers import BLOCK, CUBIC, Optimizer, newton_schulz
 
@@ -206,6 +206,11 @@ def test_a_saved_state_that_does_not_fit_is_refused_and_changes_nothing():
         "state has": good | {"state": {"t": 1, "m": np.ones(3)}},
         "differ in shape or dtype": good | {"state": good["state"] | {"v": np.ones(2)}},
         "whole number of steps": good | {"state": good["state"] | {"t": -1}},
+        "t must be a number": good | {"state": good["state"] | {"t": None}},
+        "not floats": good
+        | {"state": good["state"] | {"m": np.ones(3, int), "v": np.ones(3, int)}},
+        r"state has \['t'\]": good | {"state": {"t": 1}},  # after a step there are averages
+        "wanted what state_dict": None,
     }
     for message, saved in bad.items():
         with pytest.raises(ValueError, match=message):
@@ -320,6 +325,23 @@ def test_muon_refuses_views_that_leave_numbers_out():
     with pytest.raises(ValueError, match=r"views gives \[\(2, 2\)\] of a vector of 5"):
         optimizer.step(theta, theta)
     assert optimizer.state["t"] == 0
+
+
+def test_muon_refuses_views_that_are_copies():
+    optimizer, theta = Muon(0.1, lambda flat: [flat.reshape(2, 3).copy()]), np.ones(6)
+    with pytest.raises(ValueError, match="copies"):
+        optimizer.step(theta, theta)
+    assert optimizer.state["t"] == 0
+
+
+def test_muon_takes_the_views_of_a_sequential_net():
+    net = Sequential([Conv2d(1, 2, 2), Flatten(), Dense(8, 3)])
+    one, other = net.theta.copy(), net.theta.copy()
+    grad = np.arange(len(one)) / 7 - 2
+    Muon(0.1, net.views).step(one, grad)
+    Muon(0.1, lambda flat: list(net.views(flat).values())).step(other, grad)
+    np.testing.assert_array_equal(one, other)
+    assert (one != net.theta).all()
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,7 @@ class Setting:
 
         A Python float takes an array's dtype; a NumPy float64 would widen float32 products.
         """
-        is_real = isinstance(value, int | float | np.integer | np.floating)
-        if not is_real or isinstance(value, bool) or not self._allows(float(value)):
+        if not _is_real(value) or not self._allows(float(value)):
             raise ValueError(f"{self.name} must be a {self._wanted()}, got {value!r}")
         return float(value)
 
@@ -104,6 +103,8 @@ class Optimizer:
 
         Raises ValueError, and changes nothing, when it is another rule's or does not fit.
         """
+        if not isinstance(saved, dict):
+            raise ValueError(f"saved is a {type(saved).__name__}; wanted what state_dict() returns")
         rule, settings, state = (saved.get(k) for k in ("rule", "settings", "state"))
         if rule != type(self).__name__:
             raise ValueError(f"this is the state of {rule}; wanted that of {type(self).__name__}")
@@ -169,17 +170,26 @@ class Optimizer:
         return vectors
 
     def _checked_state(self, state: dict) -> dict:
-        """A copy of a saved state: the numbers of a first state, and all vectors or none."""
+        """A copy of a saved state: the numbers of a first state, and after a step all vectors."""
         first = self._first_state()
-        started = self.vectors if any(name in (state or ()) for name in self.vectors) else ()
+        begun = isinstance(state, dict) and (state.get("t") or not set(state) <= set(first))
+        started = self.vectors if begun else ()
         _same_names("state", state, [*first, *started])
-        if state["t"] != int(state["t"]) or state["t"] < 0:
+        for name in first:
+            if not _is_real(state[name]):
+                raise ValueError(f"{name} must be a number, got {state[name]!r}")
+        if state["t"] < 0 or state["t"] != state["t"] // 1:
             raise ValueError(f"t must be a whole number of steps, got {state['t']!r}")
         numbers = {name: type(value)(state[name]) for name, value in first.items()}
         vectors = {name: np.array(state[name]) for name in started}
-        if len({(x.shape, x.dtype) for x in vectors.values()}) > 1:
-            raise ValueError("the state's vectors differ in shape or dtype")
+        kinds = {(x.ndim, x.dtype.kind, x.shape, x.dtype) for x in vectors.values()}
+        if len(kinds) > 1 or any(kind[:2] != (1, "f") for kind in kinds):
+            raise ValueError("the state's vectors are not floats (n,), or differ in shape or dtype")
         return numbers | vectors
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _find(optimizer: Optimizer, name: str) -> object:

@@ -43,10 +43,10 @@ class Muon(Optimizer):
     W ← W − η λ W − η √max(1, n_out/n_in) O
 
     views: as a net's `net.views`, flat vector -> its parameters as arrays that share its memory, in
-    lists however nested. Every one is a matrix here: a kernel (n_out, ...) is reshaped to n_out
-    rows, and a bias (n,) is one column, whose U Vᵀ is the column divided by its norm. (Jordan gives
-    biases, and often the first and last matrix, to Adam.) Both callables are code, not state:
-    `state_dict` leaves them out.
+    lists or dictionaries however nested. Every one is a matrix here: a kernel (n_out, ...) is
+    reshaped to n_out rows, and a bias (n,) is one column, whose U Vᵀ is the column divided by its
+    norm. (Jordan gives biases, and often the first and last matrix, to Adam.) Both callables are
+    code, not state: `state_dict` leaves them out.
 
     PyTorch's `Muon` is the same, on matrices only, and rounds the iteration to bfloat16.
     """
@@ -78,11 +78,13 @@ class Muon(Optimizer):
     def _blocks(self, *flats: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         """The same matrix of each flat vector, one after the other."""
         matrices = [[x.reshape(len(x), -1) for x in _leaves(self.views(v))] for v in flats]
-        if sum(W.size for W in matrices[0]) != flats[0].size:
-            shapes = [W.shape for W in matrices[0]]
+        shapes = [W.shape for W in matrices[0]]
+        if sum(map(math.prod, shapes)) != flats[0].size:
             raise ValueError(
                 f"views gives {shapes} of a vector of {flats[0].size}; wanted all of it"
             )
+        if not all(np.may_share_memory(W, flats[0]) for W in matrices[0]):
+            raise ValueError(f"views gives copies of shapes {shapes}; a step would not move theta")
         return zip(*matrices, strict=True)
 
 
@@ -90,5 +92,5 @@ def _leaves(tree: object) -> Iterator[np.ndarray]:
     if isinstance(tree, np.ndarray):
         yield tree
     else:
-        for branch in tree:
+        for branch in tree.values() if isinstance(tree, dict) else tree:
             yield from _leaves(branch)
