@@ -141,6 +141,18 @@ def test_numbers_beside_arrays_keep_the_arrays_dtype(n):
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_power_is_computed_as_by_numpys_operator(dtype):
+    x = RNG.uniform(0.1, 3, size=1000).astype(dtype)
+    shortcuts = {-1: "reciprocal", 0.5: "sqrt", 1.0: "positive", 2.0: "square"}
+    for exponent, name in (shortcuts | {3: "power", -0.5: "power"}).items():
+        compiled = static.compile(lambda x, e=exponent: x**e, x)
+        assert f"{name}(#1)" in str(compiled.plan)
+        np.testing.assert_array_equal(compiled(x), x**exponent)
+    whole = np.arange(1, 5)
+    np.testing.assert_array_equal(static.compile(lambda x: x**2, whole)(whole), whole**2)
+
+
 def test_a_reduction_keeps_its_options():
     x = RNG.normal(size=(3, 4)).astype(np.float32)
     f = lambda x: np.add.reduce(x, axis=1, dtype=np.float64, initial=2.0)  # noqa: E731
