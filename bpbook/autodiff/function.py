@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import Box, apply, plain
-from bpbook.autodiff.tape import Tensor
+from bpbook.autodiff.tape import Tensor, read_only
 
 
 class Context:
@@ -56,7 +56,12 @@ class Function:
 
     @staticmethod
     def forward(ctx: Context, *args: Any) -> Tensor:
-        """The value, from tensors that are off the tape."""
+        """The value, from tensors that are off the tape and cannot be changed."""
+        raise NotImplementedError
+
+    @staticmethod
+    def setup_context(ctx: Context, inputs: tuple, output: Tensor) -> None:
+        """Where it is defined, ``forward`` takes no ctx, and what backward needs is kept here."""
         raise NotImplementedError
 
     @staticmethod
@@ -79,16 +84,25 @@ class Function:
 
         def op(*values: Any) -> tuple[Any, Any]:
             pairs = zip(values, boxes, strict=True)
-            out = cls.forward(ctx, *(Tensor(v, level=level) if box else v for v, box in pairs))
+            inputs = tuple(Tensor(read_only(v), level=level) if box else v for v, box in pairs)
+            out = cls._run(ctx, inputs)
             if not isinstance(out, Tensor):
                 raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, no tensor")
-            out = _inside(out, level)
-            if any(out is v for v in values):  # the same memory, and shown to be
-                out = out.view() if isinstance(out, np.ndarray) else out
-            return out, lambda d: _gradients(cls, ctx, args, d, level)
+            handed_on = next((v for v, x in zip(values, inputs, strict=True) if out is x), None)
+            if isinstance(handed_on, np.ndarray):
+                out = handed_on.view()  # the same memory, and shown to be
+            return _inside(out, level), lambda d: _gradients(cls, ctx, args, d, level)
 
         op.__name__ = cls.__name__
         return apply(op, *args)
+
+    @classmethod
+    def _run(cls, ctx: Context, inputs: tuple) -> Tensor:
+        if cls.setup_context is Function.setup_context:
+            return cls.forward(ctx, *inputs)
+        out = cls.forward(*inputs)
+        cls.setup_context(ctx, inputs, out)
+        return out
 
 
 def _inside(x: Any, level: int) -> Any:

@@ -322,7 +322,7 @@ def _refuse_changed(t: Tensor) -> None:
 
 def _hooked(t: Tensor, d: Any) -> Any:
     for hook in list(t.hooks.values()):
-        new = hook(_read_only(d))
+        new = hook(read_only(d))
         if new is not None:
             new = new if is_foreign(new) else np.asarray(new)
             if np.shape(new) != t.shape:
@@ -333,8 +333,8 @@ def _hooked(t: Tensor, d: Any) -> Any:
     return d
 
 
-def _read_only(d: Any) -> Any:
-    """A view for a hook to look at: the gradient's memory may be another tensor's gradient too."""
+def read_only(d: Any) -> Any:
+    """A view to look at: a gradient's memory may be another's too, and an input is the caller's."""
     if isinstance(d, np.ndarray):
         d = d.view()
         d.flags.writeable = False

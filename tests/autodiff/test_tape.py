@@ -89,6 +89,44 @@ def test_the_second_listing_to_second_order():
     np.testing.assert_allclose(hvp(loss)(W, W).data, 2 * W @ x.T @ x, rtol=1e-12)
 
 
+def test_a_function_may_keep_what_it_needs_in_setup_context():
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            (x,) = ctx.saved_tensors
+            return 3 * x**2 * grad_output
+
+    (x,) = leaves((3,))
+    np.testing.assert_allclose(gradients(Cube.apply(x).sum(), x)[0], 3 * x.data**2)
+    check_grads(Cube.apply, x.numpy())
+
+
+def test_a_function_cannot_change_its_callers_numbers():
+    class Careless(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x += 1
+            return x
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output
+
+    (x,) = leaves((3,))
+    before = x.numpy()
+    with pytest.raises(ValueError, match="read-only"):
+        Careless.apply(x)
+    np.testing.assert_array_equal(x.data, before)
+
+
 def test_a_wrong_function_of_the_readers_own_fails_its_check():
     class Slipped(LinearFunction):
         @staticmethod
