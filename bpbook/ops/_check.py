@@ -24,12 +24,15 @@ def _symbolic(x: np.ndarray) -> bool:
 
 def floating(name: str, x: object) -> None:
     """Raise ``ValueError`` unless ``x`` is an array that can carry a derivative."""
-    dtype = getattr(x, "dtype", None)
-    if dtype is None:
-        kind = type(x).__name__
-        raise ValueError(f"{name} is a {kind}; wanted a NumPy array, as np.array({name}) gives")
-    if dtype.kind not in "fc" and not _symbolic(x):
-        hint = f"{name}.astype(float)" if dtype.kind in "iub" else "an array of floats"
+    try:
+        kind = x.dtype.kind
+    except AttributeError:
+        got = type(x).__name__
+        wanted = f"a NumPy array, as np.array({name}) gives"
+        raise ValueError(f"{name} is a {got}; wanted {wanted}") from None
+    if kind not in "fc" and not _symbolic(x):
+        hint = f"{name}.astype(float)" if kind in "iub" else "an array of floats"
+        dtype = x.dtype
         raise ValueError(f"{name} has dtype {dtype}; derivatives need a floating dtype: use {hint}")
 
 
