@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bpbook.ops import _check
+from bpbook.ops.elementwise import _sigmoid
 
 Binary = tuple[np.ndarray, Callable[[np.ndarray], tuple]]
 Number = int | float
@@ -116,12 +117,11 @@ def minimum(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
 
 
 def logaddexp(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
-    """log(eˣ + eʸ), without overflow; the two derivatives are e^(x−out) and e^(y−out)."""
+    """log(eˣ + eʸ), without overflow; ∂/∂x is the sigmoid of x − y, and ∂/∂y that of y − x."""
     _operands(x, y)
-    out = np.logaddexp(x, y)
-    return out, lambda d: (
-        None if is_number(x) else unbroadcast(d * np.exp(x - out), x.shape),
-        None if is_number(y) else unbroadcast(d * np.exp(y - out), y.shape),
+    return np.logaddexp(x, y), lambda d: (
+        None if is_number(x) else unbroadcast(d * _sigmoid(x - y), x.shape),
+        None if is_number(y) else unbroadcast(d * _sigmoid(y - x), y.shape),
     )
 
 

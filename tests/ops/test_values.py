@@ -155,3 +155,12 @@ def test_powers_at_zero_have_pytorchs_gradient():
 def test_einsum_stretches_no_index(subscripts, shapes, message):
     with pytest.raises(ValueError, match=message):
         ops.einsum(*map(np.ones, shapes), subscripts=subscripts)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e9, 1e300])
+def test_equal_terms_of_logaddexp_share_its_gradient(size):
+    """e^(x − out) would give 1 to each where log 2 is lost beside x."""
+    x = np.array([size, size, np.inf])
+    dx, dy = ops.logaddexp(x, np.array([size, -size, 0.0]))[1](np.ones(3))
+    np.testing.assert_allclose(dx, [0.5, 1 / (1 + np.exp(-2 * size)), 1], rtol=1e-15)
+    np.testing.assert_allclose(dx + dy, 1, rtol=1e-15)
