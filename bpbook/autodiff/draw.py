@@ -75,6 +75,9 @@ def draw(last: Tensor, **names: Tensor) -> Drawing:
     """
     if not isinstance(last, Tensor) or last.op is None:
         raise ValueError("draw needs a tensor that ops made from others, with requires_grad")
+    for name, t in names.items():
+        if not isinstance(t, Tensor):
+            raise ValueError(f"{name} is a {type(t).__name__}; only tensors stand in the graph")
     gradients: dict[int, Any] = {}
     if last.size == 1:
         seed = np.ones(last.shape, last.dtype)

@@ -79,7 +79,6 @@ CONSTANT_FUNCTIONS = {
     np.allclose,
     np.array_equal,
     np.count_nonzero,
-    np.full_like,
     np.iscomplexobj,
     np.isclose,
     np.ndim,
@@ -225,6 +224,11 @@ def _outer(apply, a, b):
 @_translates(np.real)
 def _real(apply, x):
     return x
+
+
+@_translates(np.full_like)
+def _full_like(apply, x, fill_value, **options):
+    return np.zeros_like(x, **options) + fill_value
 
 
 @_translates(np.empty_like)

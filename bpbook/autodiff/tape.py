@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import Box, constant, is_foreign, plain
+from bpbook.autodiff.box import Box, constant, is_foreign, new_level, plain
 
 # Numbers tensors and in-place writes in the order of their making. A tensor is made after all that
 # it depends on, so this order is a topological one.
@@ -32,7 +32,7 @@ _WRITES = _Writes()
 
 
 class _Mode(threading.local):
-    recording = True
+    silent = -1  # derivatives of this level and below are not recorded
 
 
 _MODE = _Mode()
@@ -40,17 +40,20 @@ _MODE = _Mode()
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Nothing done inside is recorded; here a tensor may be changed in place (``w -= step``)."""
-    before, _MODE.recording = _MODE.recording, False
+    """Nothing done inside is recorded; here a tensor may be changed in place (``w -= step``).
+
+    As in PyTorch, a derivative that begins inside is not affected, nor is forward mode.
+    """
+    before, _MODE.silent = _MODE.silent, new_level()
     try:
         yield
     finally:
-        _MODE.recording = before
+        _MODE.silent = before
 
 
 def is_grad_enabled() -> bool:
     """Whether ops are recorded, that is, whether we are outside of :func:`no_grad`."""
-    return _MODE.recording
+    return _MODE.silent < 0
 
 
 class Tensor(Box):
@@ -82,7 +85,7 @@ class Tensor(Box):
 
     def _apply(self, op: Callable, args: tuple, kwargs: dict) -> Tensor:
         level, needs, values = self.level, False, []
-        recording = level > 0 or _MODE.recording
+        recording = level > _MODE.silent
         for x in args:
             if type(x) is Tensor and x.level == level:
                 values.append(x.value)
@@ -118,7 +121,7 @@ class Tensor(Box):
     def _about_to_take(self, new: Any) -> Any:
         """The numbers of ``new``, for a change in place that the tape can do without."""
         mine = isinstance(new, Tensor) and new.level == self.level
-        recording = self.level > 0 or _MODE.recording
+        recording = self.level > _MODE.silent
         lost = isinstance(new, Box) and new.level > self.level
         if lost or (recording and (self.requires_grad or (mine and new.requires_grad))):
             raise RuntimeError(

@@ -119,6 +119,24 @@ def test_a_hook_cannot_change_a_gradient_that_others_share():
         (b + c).backward(gradient=np.ones(3))
 
 
+def test_no_grad_within_a_derivative_makes_constants_and_around_it_does_nothing():
+    def f(x):
+        with no_grad():
+            constant = x * x
+        return (constant * x).sum()
+
+    np.testing.assert_array_equal(grad(f)(X), X**2)
+    with no_grad():
+        np.testing.assert_array_equal(grad(f)(X), X**2)
+        assert grad(grad(lambda x: x**3))(2.0) == 12
+
+
+def test_an_array_filled_with_a_tensor_passes_its_gradient_on():
+    w = leaf(np.array(2.0))
+    (np.full_like(tensor(X), w) * X).sum().backward()
+    assert w.grad == X.sum()
+
+
 def test_comparisons_write_where_they_are_told():
     mask, flags = np.zeros(3, bool), tensor(np.zeros(3))
     assert np.greater(leaf(), 1.5, out=mask) is mask
