@@ -74,11 +74,14 @@ def is_foreign(x: Any) -> bool:
     return hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic))
 
 
-def constant(x: np.ndarray, dtype: np.dtype, keep: bool) -> np.ndarray:
-    """A plain array beside a box in a call: floating, and if kept a copy, for it may change."""
-    if x.dtype.kind in "iub":
-        return x.astype(dtype)
-    return unchanging(x) if keep else x
+def constant(x: Any, dtype: np.dtype, keep: bool) -> Any:
+    """What stands beside a box in a call: an array floating, and if kept a copy, for it may change.
+
+    Also a traced array, or a box of a lower level: the mask in a relu's vjp, say.
+    """
+    if isinstance(x, (np.ndarray, np.generic)) or is_foreign(x):
+        return x.astype(dtype) if x.dtype.kind in "iub" else unchanging(x) if keep else x
+    return x
 
 
 def unchanging(x: Any) -> Any:

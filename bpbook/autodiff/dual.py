@@ -33,13 +33,10 @@ class Dual(Box):
         rule = _RULES.get(op)
         if rule is None:
             return op(*args, **kwargs)[0]
-        values = [x.value if self._is_mine(x) else self._constant(x) for x in args]
+        dtype = self.dtype
+        values = [x.value if self._is_mine(x) else constant(x, dtype, keep=False) for x in args]
         tangents = [x.tangent if self._is_mine(x) else None for x in args]
         return Dual(*rule(op, values, tangents, kwargs), self.level)
-
-    def _constant(self, x: Any) -> Any:
-        plain = isinstance(x, (np.ndarray, np.generic))
-        return constant(x, self.dtype, keep=False) if plain else x
 
     def _is_mine(self, x: Any) -> bool:
         return isinstance(x, Dual) and x.level == self.level

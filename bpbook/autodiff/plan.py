@@ -106,15 +106,18 @@ class Plan:
                 self._make_view(v)
             done = places[run[-1]] + 1
             views = [v for v in self.steps[places[run[0]] : done] if self._owners[v] is not v]
+            for v in views:
+                if self._owners[v] not in run:  # a later step of the run may read it
+                    self._make_view(v)
             if len(run) > 1:
-                self._write_fused(run, views, places)
+                self._write_fused(run, [v for v in views if self._owners[v] in run], places)
             else:
                 self._write(run[0], places[run[0]])
         for v in self.steps[done:]:
             self._make_view(v)
 
     def _continues(self, v: Variable, run: list[Variable]) -> bool:
-        """Whether v may be fused to a run; a view of an array is made when the run is over."""
+        """Whether v may be fused to a run; a view of one of its arrays is made when it is over."""
         if not _fusable(run[0]) or np.shape(v.example) != np.shape(run[0].example):
             return False
         return not any(self._owners[x] is not x and self._owners[x] in run for x in v.inputs)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import Box, constant, is_foreign, new_level, plain
+from bpbook.ops.arithmetic import is_number
 
 # Numbers tensors and in-place writes in the order of their making. A tensor is made after all that
 # it depends on, so this order is a topological one.
@@ -91,10 +92,8 @@ class Tensor(Box):
                 values.append(x.value)
                 if x.requires_grad:
                     needs = recording
-            elif isinstance(x, (np.ndarray, np.generic)):
-                values.append(constant(x, self.dtype, keep=recording))
             else:
-                values.append(x)
+                values.append(x if is_number(x) else constant(x, self.dtype, keep=recording))
         value, vjp = op(*values, **kwargs) if kwargs else op(*values)
         out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):

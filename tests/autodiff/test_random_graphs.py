@@ -1,12 +1,14 @@
 """Programs drawn at random, with reuse, broadcasting and indexing: tape, dual numbers, static graph
 and PyTorch must agree."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bpbook.autodiff import jvp, static, value_and_grad
+from bpbook.autodiff import hvp, jvp, plan, static, value_and_grad
 
 try:
     import torch
@@ -22,6 +24,7 @@ SHAPED = (
     "strided",
     "repeated",
     "flat_and_back",
+    "viewed",
     "sum_rows",
     "product",
 )
@@ -51,6 +54,7 @@ def step(kind, x, y, lib):
         "strided": lambda: x[::-1] + y if lib is not torch else torch.flip(x, (0,)) + y,
         "repeated": lambda: x[[0, 2, 0]] - y,
         "flat_and_back": lambda: x.reshape(9)[1:].reshape(2, 4)[:, 1:].sum(0) + y,
+        "viewed": lambda: exponent.reshape(9).reshape(3, 3)[...] * y.reshape(9).reshape(3, 3),
         "sum_rows": lambda: x.sum(1)[:, None] * 0.3 + y,
         "product": lambda: 0.3 * x @ lib.tanh(y),
     }[kind]()
@@ -85,10 +89,14 @@ def test_all_ways_agree_on_a_random_program(program, seed):
     assert jvp(lambda x: run(program, x, np))(x, v)[1] == pytest.approx(
         (gradient * v).sum(), abs=1e-11 * scale * 9
     )
-    compiled = static.compile(value_and_grad(lambda x: run(program, x, np)), v)
-    static_value, static_gradient = compiled(x)
-    assert static_value == value
-    np.testing.assert_array_equal(static_gradient, gradient)
+    for long in (plan.LONG, 4):  # with 4, elementwise steps are fused, in blocks of 4 numbers
+        with mock.patch.multiple(plan, LONG=long, BLOCK=4):
+            compiled = static.compile(value_and_grad(lambda x: run(program, x, np)), v)
+            static_value, static_gradient = compiled(x)
+        assert static_value == value
+        np.testing.assert_array_equal(static_gradient, gradient)
+    product = hvp(lambda x: run(program, x, np))
+    np.testing.assert_array_equal(static.compile(product, v, v)(x, v), product(x, v))
     if torch is not None:
         tx = torch.tensor(x, requires_grad=True)
         loss = run(program, tx, torch)
