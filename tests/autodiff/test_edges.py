@@ -294,9 +294,15 @@ def test_calls_that_differ_in_form_or_in_the_sign_of_zero_are_not_made_once():
         np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
 
 
-def test_a_view_within_a_fused_run():
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.exp(np.exp(x)[...] * -1) * 2,  # of an array of the run
+        lambda x: np.exp(x) * x[...] + 1,  # of an input
+    ],
+)
+def test_a_view_within_a_fused_run(f):
     x = np.linspace(-1, 1, LONG)
-    f = lambda x: np.exp(np.exp(x)[...] * -1) * 2  # noqa: E731
     np.testing.assert_array_equal(static.compile(f, x)(x / 2), f(x / 2))
 
 
