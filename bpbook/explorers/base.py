@@ -19,7 +19,6 @@ Explorers that run in time, or take the hand on their picture, are in
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -31,6 +30,7 @@ from matplotlib.figure import Figure
 
 from bpbook.explorers.screen import Screen
 from bpbook.explorers.settings import Setting
+from bpbook.explorers.words import Words
 
 # JupyterLab delivers slider moves on a thread of their own (a subshell of ipykernel 7), while a
 # cell may set explorer.depth on the main one; and Matplotlib's fonts are not safe on two threads.
@@ -193,13 +193,14 @@ class Explorer:
         return _NamedImage(value=self.png(), format="png", tooltip=self.title, **size)
 
     @cached_property
-    def _sentence(self) -> ipywidgets.HTML:
-        layout = ipywidgets.Layout(max_width=f"{self._screen.width}px")
-        return ipywidgets.HTML(value=self._spoken(), layout=layout)
+    def _sentence(self) -> Words:
+        words = Words(layout={"max_width": f"{self._screen.width}px", "margin": "2px"})
+        words.say(*self._spoken())
+        return words
 
-    def _spoken(self) -> str:
-        text = html.escape(self.summary())
-        return f'<p role="status" aria-live="polite" aria-atomic="true">{text}</p>'
+    def _spoken(self) -> tuple[str, str]:
+        """The sentence, and how a screen reader tells it (see :class:`Words`)."""
+        return self.summary(), "polite"
 
     def _refresh(self) -> None:
         """Send the new state to the page; nothing to do while the explorer is not shown.
@@ -218,4 +219,4 @@ class Explorer:
 
     def _show(self) -> None:
         self._picture.value = self.png()
-        self._sentence.value = self._spoken()
+        self._sentence.say(*self._spoken())

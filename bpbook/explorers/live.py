@@ -7,7 +7,6 @@ about to paint the last one (see :class:`~bpbook.explorers.stage.Stage`).
 
 from __future__ import annotations
 
-import html
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self
 
@@ -165,7 +164,7 @@ class Live(Explorer):
 
     def _show_state(self) -> None:
         self._picture.playing = self._playing
-        self._sentence.value = self._spoken()
+        self._sentence.say(*self._spoken())
         # Last, so that a button that says "Play" has the final words beside it.
         self._play_button.description, self._play_button.icon = self._face()
 
@@ -209,8 +208,8 @@ class Live(Explorer):
     def _toggle(self) -> None:
         (self.pause if self._playing else self.play)()
 
-    def _spoken(self) -> str:
+    def _spoken(self) -> tuple[str, str]:
         if self._failure:
-            return f'<p role="alert">{html.escape(self._failure)}</p>'
-        spoken = super()._spoken()  # while it plays, a screen reader must not read on and on
-        return spoken.replace('"polite"', '"off"') if self._playing else spoken
+            return self._failure, "assertive"
+        # While it plays, a screen reader must not read on and on.
+        return self.summary(), "off" if self._playing else "polite"

@@ -9,6 +9,7 @@ from browser.lab import Shown, eventually, moved
 
 from bpbook import explorers
 from bpbook.explorers.live import Live
+from bpbook.explorers.settings import Slider, Stops
 
 pytestmark = pytest.mark.browser
 
@@ -22,11 +23,17 @@ BUSY = """seconds => {
 
 
 def answers_key_and_mouse(shown: Shown, name: str) -> None:
+    """Each slider has a name, and the sentence stays the same node while its text changes."""
+    for slider in getattr(explorers, name).settings.values():
+        if isinstance(slider, (Slider, Stops)):
+            assert shown.root.get_by_role("slider", name=slider.label, exact=True).count() == 1
+    region = shown.sentence.element_handle()
     index, key = shown.free_slider()
     assert moved(shown, lambda: shown.handle(index).press(key)), name
     assert moved(shown, lambda: shown.drag(index, 0.8 if key == "ArrowRight" else 0.2)), name
     reset = shown.root.get_by_role("button", name="Reset")
     assert moved(shown, lambda: reset.press("Enter")), name
+    assert region.evaluate("node => node.isConnected"), name
 
 
 def step(shown: Shown) -> int:
@@ -67,7 +74,7 @@ def fraction(kind: type[Live], x: float, y: float) -> tuple[float, float]:
 
 def value(shown: Shown, label: str) -> float:
     """What the slider of that label says."""
-    slider = shown.root.locator(".widget-slider", has_text=label).get_by_role("slider")
+    slider = shown.root.get_by_role("slider", name=label, exact=True)
     return float(slider.get_attribute("aria-valuenow"))
 
 
