@@ -44,13 +44,16 @@ class Failure:
 class Proof:
     """The result of :func:`prove`; true in a condition when every entry is proved.
 
-    op: the op's name; shapes: of its array arguments; entries: how many entries of the vjp were
-    compared; failures: those that are not exactly the derivative; formulas: the vjp's first entry
-    for each argument.
+    op: the op's name; shapes: of its array arguments; of: those that the vjp gives a gradient for;
+    held: the others, which stand still; entries: how many entries of the vjp were compared;
+    failures: those that are not exactly the derivative; formulas: the vjp's first entry for each
+    argument.
     """
 
     op: str
     shapes: tuple[Shape, ...]
+    of: tuple[str, ...]
+    held: tuple[str, ...]
     entries: int
     failures: tuple[Failure, ...]
     formulas: dict[str, sp.Expr] = field(repr=False)
@@ -66,7 +69,9 @@ class Proof:
     def __str__(self) -> str:
         on = f"{self.op} on {', '.join(map(str, self.shapes))}"
         if self.ok:
-            return f"proved: {on}: vjp − derivative is exactly 0 in all {self.entries} entries"
+            held = f" (of {', '.join(self.of)}; {', '.join(self.held)} held constant)"
+            all_entries = f"all {self.entries} entries{held if self.held else ''}"
+            return f"proved: {on}: vjp − derivative is exactly 0 in {all_entries}"
         bad = len(self.failures)
         first = f"first, {self.failures[0]}"
         return f"NOT PROVED: {on}: {bad} of {self.entries} entries differ; {first}"
@@ -120,6 +125,8 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
     return Proof(
         op=_name(op),
         shapes=tuple(x.shape for x in arrays),
+        of=tuple(names[: len(gradients)]),
+        held=tuple(names[len(gradients) :]),
         entries=len(checks),
         failures=tuple(failures),
         formulas=formulas,

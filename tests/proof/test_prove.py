@@ -277,6 +277,21 @@ def test_an_op_that_writes_into_its_arguments_is_refused(op):
         prove(op, (2,))
 
 
+def test_the_sentence_says_which_arguments_are_held_constant():
+    assert str(prove(ops.mse, (2, 3), (2, 3))) == (
+        "proved: mse on (2, 3), (2, 3): vjp − derivative is exactly 0 in all 6 entries "
+        "(of a; Y held constant)"
+    )
+    assert str(prove(ops.affine, (1, 2), (1, 2), (1,))).endswith("in all 5 entries")
+
+    def weighted(x, y, p, q):
+        return x * y + p * q, lambda u: (u * y, u * x)
+
+    proof = prove(weighted, (1,), (1,), (1,), (1,))
+    assert (proof.of, proof.held) == (("x", "y"), ("p", "q"))
+    assert str(proof).endswith("(of x, y; p, q held constant)")
+
+
 def test_nothing_to_compare_is_no_proof():
     with pytest.raises(ValueError, match="no gradient"):
         prove(lambda x: (x**2, lambda u: ()), (2,))
