@@ -38,16 +38,19 @@ def floating(name: str, x: object) -> None:
 
 def affine(a: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
     """Shapes (m, n_in), (n_out, n_in), (n_out,), or an error that names both sides."""
-    floating("a", a)
-    floating("W", W)
-    floating("b", b)
-    if a.ndim == 2 and b.ndim == 1 and W.shape == b.shape + a.shape[1:]:
+    try:  # the usual case at one look, for every layer of every step comes by here
+        floats = a.dtype.kind == W.dtype.kind == b.dtype.kind == "f"
+        fits = a.ndim == 2 and b.ndim == 1 and W.shape == (len(b), a.shape[1])
+    except AttributeError:  # one of them is no array
+        floats = fits = False
+    if floats and fits:
         return
     for name, x, ndim, want in (
         ("a", a, 2, "(m, n_in), one row per sample"),
         ("W", W, 2, "(n_out, n_in)"),
         ("b", b, 1, "(n_out,)"),
     ):
+        floating(name, x)
         if x.ndim != ndim:
             raise ValueError(f"{name} has shape {x.shape}; wanted {want}")
     if W.shape[1] != a.shape[1]:
