@@ -209,6 +209,7 @@ class Shown:
 
     def drag(self, index: int, to: float, steps: int = 30) -> int:
         """Drag a slider's handle to a fraction of its track; returns how often the mouse moved."""
+        self.handle(index).scroll_into_view_if_needed()
         start = self.handle(index).bounding_box()
         track = self.handle(index).locator("xpath=ancestor::*[contains(@class, 'noUi-target')]")
         span = track.bounding_box()
