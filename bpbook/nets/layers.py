@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bpbook import ops
-from bpbook.nets.mlp import Init, Op, check_widths, lecun_normal
+from bpbook.nets.mlp import Init, Op, check_widths, initial_weights, lecun_normal
 from bpbook.ops import _check
 from bpbook.ops.stochastic import dropout_mask
 
@@ -69,7 +69,7 @@ class Dense(Layer):
         return _biased(ops.affine, a, *params)
 
     def init(self, rng: np.random.Generator) -> list[np.ndarray]:
-        return _weights_then_zeros(self.shapes, self.initializer(rng, self.n_out, self.n_in))
+        return _start(self.shapes, self.initializer, rng)
 
     def _describe(self) -> str:
         return f"{self.n_in}, {self.n_out}"
@@ -104,9 +104,7 @@ class Conv2d(Layer):
         return _biased(ops.conv2d, a, *params, stride=self.stride, padding=self.padding)
 
     def init(self, rng: np.random.Generator) -> list[np.ndarray]:
-        c_out, *inputs = self.shapes["W"]
-        W = self.initializer(rng, c_out, math.prod(inputs))
-        return _weights_then_zeros(self.shapes, W)
+        return _start(self.shapes, self.initializer, rng)
 
     def _describe(self) -> str:
         c_out, c_in, kh, kw = self.shapes["W"]
@@ -252,10 +250,11 @@ def _biased(
     return out, lambda d: vjp(d)[:2]
 
 
-def _weights_then_zeros(shapes: dict[str, tuple[int, ...]], W: np.ndarray) -> list[np.ndarray]:
-    """An initializer's W (n_out, n_in) in its own shape, and zeros for a bias if there is one."""
+def _start(
+    shapes: dict[str, tuple[int, ...]], init: Init, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Weights from the initializer, and zeros for a bias if there is one."""
     n_out, *inputs = shapes["W"]
-    if np.shape(W) != (n_out, math.prod(inputs)):
-        raise ValueError(f"init gave shape {np.shape(W)}; wanted ({n_out}, {math.prod(inputs)})")
+    W = initial_weights(init, rng, n_out, math.prod(inputs))
     biases = [np.zeros(shape) for name, shape in shapes.items() if name == "b"]
     return [W.reshape(shapes["W"]), *biases]

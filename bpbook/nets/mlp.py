@@ -32,6 +32,14 @@ def check_widths(n_out: int, n_in: int) -> None:
             raise ValueError(f"{name} is {n!r}; wanted a whole number, at least 1")
 
 
+def initial_weights(init: Init, rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
+    """What ``init`` draws; ValueError unless it is (n_out, n_in)."""
+    W = init(rng, n_out, n_in)
+    if np.shape(W) != (n_out, n_in):
+        raise ValueError(f"init gave shape {np.shape(W)}; wanted ({n_out}, {n_in})")
+    return W
+
+
 class MLP:
     """Layers z = a Wᵀ + b, a = σ(z), then a loss: chapter 3 as a class.
 
@@ -64,7 +72,7 @@ class MLP:
         self.W, self.b = self.views(self._theta)
         rng = np.random.default_rng(rng)
         for W in self.W:
-            W[:] = init(rng, *W.shape)
+            W[:] = initial_weights(init, rng, *W.shape)
 
     @property
     def theta(self) -> np.ndarray:

@@ -386,6 +386,8 @@ def test_bad_arguments_are_named():
     for layer in (Dense(3, 4, transposed), Conv2d(3, 4, 2, init=transposed)):
         with pytest.raises(ValueError, match=r"init gave shape \(\d+, 4\); wanted \(4, \d+\)"):
             Sequential([layer])
+    with pytest.raises(ValueError, match=r"init gave shape \(3,\); wanted \(4, 3\)"):
+        MLP((3, 4, 2), init=lambda rng, n_out, n_in: np.ones(n_in))
     with pytest.raises(ValueError, match="theta has shape"):
         net.theta = np.zeros(3)
     with pytest.raises(ValueError, match=r"state has \['mean'\]; this net has \[\]"):
