@@ -128,8 +128,8 @@ class Box(NDArrayOperatorsMixin):
                 return result
         elif method == "reduce" and ufunc in (np.add, np.maximum, np.minimum):
             op = {np.add: ops.sum, np.maximum: ops.max, np.minimum: ops.min}[ufunc]
-            axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
-            result = apply(op, *inputs, axis=axis, keepdims=keepdims)
+            options = {"axis": 0} | {k: v for k, v in kwargs.items() if not _is_default(k, v)}
+            result = apply(op, *inputs, **options)
         elif method == "__call__" and ufunc in UFUNCS:
             result = apply(UFUNCS[ufunc], *inputs, **kwargs)
         else:
@@ -291,6 +291,12 @@ for _name, _op in {
     _forward, _reflected = _operator(_op)
     setattr(Box, f"__{_name}__", _forward)
     setattr(Box, f"__r{_name}__", _reflected)
+
+
+def _is_default(name: str, option: Any) -> bool:
+    """Whether an option of a reduction, given or filled in by NumPy, asks for nothing."""
+    default = {"axis": np._NoValue, "where": True}.get(name)
+    return option is default or option is np._NoValue
 
 
 def _names(table: dict) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bpbook import ops
-from bpbook.autodiff.box import Box, constant, is_foreign, new_level
+from bpbook.autodiff.box import Box, constant, is_foreign, new_level, unchanging
 from bpbook.autodiff.tree import Tree, flatten, form
 from bpbook.ops.arithmetic import is_number
 
@@ -43,8 +43,12 @@ class Dual(Box):
 
     def _assign(self, result: Any) -> None:
         mine = self._is_mine(result)
-        self.value[...] = result.value if mine else result
-        self.tangent[...] = result.tangent if mine else 0
+        value, tangent = (result.value, result.tangent) if mine else (result, 0)
+        if isinstance(self.value, np.generic):  # a single number cannot be changed
+            self.value, self.tangent = value, np.zeros_like(value) + tangent
+        else:
+            self.value[...] = value
+            self.tangent[...] = tangent
 
     def _blank(self) -> Dual:
         return Dual(np.empty_like(self.value), np.empty_like(self.tangent), self.level)
@@ -142,7 +146,8 @@ def jvp(f: Callable) -> Callable:
         leaves = [floating("x", a) for a in leaves]
         tangents = [like(t, a) for t, a in zip(tangents, leaves, strict=True)]
         level = new_level()
-        out = f(build([Dual(a, t, level) for a, t in zip(leaves, tangents, strict=True)]))
+        pairs = zip(map(unchanging, leaves), map(unchanging, tangents), strict=True)
+        out = f(build([Dual(a, t, level) for a, t in pairs]))
         outs, rebuild = flatten(out)
         mine = [isinstance(y, Dual) and y.level == level for y in outs]
         values = [y.value if m else y for y, m in zip(outs, mine, strict=True)]

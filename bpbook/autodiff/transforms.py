@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.box import is_foreign, new_level, plain
+from bpbook.autodiff.box import is_foreign, new_level, plain, unchanging
 from bpbook.autodiff.dual import check_fit, floating, jvp, like
 from bpbook.autodiff.tape import Tensor, sweep
 from bpbook.autodiff.tree import Tree, flatten, tree_map
@@ -30,7 +30,7 @@ def vjp(f: Callable) -> Callable:
     def value_and_pullback(*args: Tree) -> tuple[Tree, Callable]:
         leaves, build = flatten(args)
         level = new_level()
-        tensors = [Tensor(floating("x", x), True, level) for x in leaves]
+        tensors = [Tensor(unchanging(floating("x", x)), True, level) for x in leaves]
         out = f(*build(tensors))
         outs, build_out = flatten(out)
         mine = [isinstance(y, Tensor) and y.level == level for y in outs]
@@ -92,6 +92,7 @@ def jacobian(f: Callable, argnums: int = 0) -> Callable:
 
     def matrix(*args: Tree) -> np.ndarray:
         (x,), rest = _chosen(f, args, argnums)
+        x = floating("x", x)
         value, pullback = vjp(rest)(x)
         shape, size = np.shape(value), np.size(value)
         if 0 in (size, np.size(x)):
@@ -121,6 +122,7 @@ def hessian(f: Callable) -> Callable:
     """``hessian(f)(x)``: the second derivatives, of x's shape twice; one hvp for each column."""
 
     def matrix(x: np.ndarray) -> np.ndarray:
+        x = floating("x", x)
         return _by_columns(grad(f), x) if np.size(x) else np.zeros(2 * np.shape(x))
 
     return matrix

@@ -77,6 +77,26 @@ def test_a_condition_may_change_after_the_call():
     np.testing.assert_array_equal(a.grad, [2, 0, 2])
 
 
+def test_an_argument_may_change_between_the_value_and_the_pullback():
+    x = X.copy()
+    _, pullback = vjp(lambda x: (x * x).sum())(x)
+    x[:] = 9
+    np.testing.assert_array_equal(pullback(1.0), 2 * X)
+
+
+def test_a_function_that_changes_its_argument_changes_neither_x_nor_v():
+    def f(x):
+        x *= 2
+        total = x.sum()
+        total += 1
+        return total
+
+    x, v = X.copy(), X.copy()
+    assert jvp(f)(x, v) == (13, 12)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(v, X)
+
+
 class Second(Function):
     @staticmethod
     def forward(ctx, a, b):
@@ -162,6 +182,14 @@ def test_comparisons_write_where_they_are_told():
 def test_calls_that_numpy_takes(f):
     x = np.arange(24.0).reshape(2, 3, 4)
     np.testing.assert_array_equal(f(tensor(x)).data, f(x))
+
+
+@pytest.mark.parametrize("option", [{"where": X > 1}, {"initial": 9.0}, {"dtype": np.float32}])
+@pytest.mark.parametrize("ufunc", [np.add, np.maximum])
+def test_an_option_of_a_reduction_is_not_passed_over(ufunc, option):
+    with pytest.raises(TypeError, match=next(iter(option))):
+        ufunc.reduce(leaf(), **option)
+    assert ufunc.reduce(leaf(), None, None, None, True, np._NoValue, True).shape == (1,)
 
 
 @pytest.mark.parametrize(
