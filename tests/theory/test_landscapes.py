@@ -19,7 +19,7 @@ RULES = {
     "Muon": partial(optimizers.Muon, views=lambda flat: [flat[None]]),  # the point as a 1×2 matrix
 }
 PLAIN = ("SGD", "Momentum", "Nesterov")  # linear in the gradient
-NORMALIZED = tuple(set(RULES) - set(PLAIN))
+NORMALIZED = tuple(rule for rule in RULES if rule not in PLAIN)
 HOVER = ("RMSProp", "Lion", "Muon")  # a step's length does not shrink with the gradient
 
 # Of each landscape: rule -> (learning rate, steps by which it is at the minimum and stays there).
