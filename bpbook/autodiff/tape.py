@@ -166,6 +166,8 @@ class Tensor(Box):
         """
         if not self.requires_grad:
             raise RuntimeError("a hook waits for a gradient; this tensor does not require one")
+        if not callable(hook):
+            raise TypeError(f"hook is {hook!r}; wanted a function of the gradient")
         self.hooks = {} if self.hooks is None else self.hooks
         return Hook(self.hooks, hook)
 

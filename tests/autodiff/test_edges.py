@@ -151,6 +151,11 @@ def test_no_grad_within_a_derivative_makes_constants_and_around_it_does_nothing(
         assert grad(grad(lambda x: x**3))(2.0) == 12
 
 
+def test_a_hook_that_is_no_function_is_refused_at_once():
+    with pytest.raises(TypeError, match="hook is 3"):
+        leaf().register_hook(3)
+
+
 def test_an_array_filled_with_a_tensor_passes_its_gradient_on():
     w = leaf(np.array(2.0))
     (np.full_like(tensor(X), w) * X).sum().backward()
