@@ -11,44 +11,15 @@ import bpbook.autodiff as torch
 from bpbook import ops
 from bpbook.autodiff import check_grads, grad, hvp, jvp, no_grad, tensor
 from bpbook.autodiff import functional as F
+from bpbook.claims.autograd import FUNCTION_LISTING, GRADIENT_LISTING, run
 from bpbook.nets import MLP
 
 
-def test_the_first_listing_of_the_article(capsys):
-    x = torch.tensor([2.0, 3.0], requires_grad=True)
-    y = torch.tensor([1.0, 4.0], requires_grad=True)
-    z = x * y + x**2
-    loss = z.sum()
-    loss.backward()
-    print(f"x.grad: {x.grad}")
-    print(f"y.grad: {y.grad}")
-    assert capsys.readouterr().out == "x.grad: [ 5. 10.]\ny.grad: [2. 3.]\n"
+def test_the_first_listing_of_the_article():
+    assert run(GRADIENT_LISTING, torch)[1] == "x.grad: [ 5. 10.]\ny.grad: [2. 3.]\n"
 
 
-class LinearFunction(torch.autograd.Function):
-    """The second listing of the article, unchanged."""
-
-    @staticmethod
-    def forward(ctx, input, weight, bias):
-        ctx.save_for_backward(input, weight, bias)
-        output = input.mm(weight.t())
-        if bias is not None:
-            output += bias.unsqueeze(0).expand_as(output)
-        return output
-
-    @staticmethod
-    def backward(ctx, grad_output):
-        input, weight, bias = ctx.saved_tensors
-        grad_input = grad_weight = grad_bias = None
-
-        if ctx.needs_input_grad[0]:
-            grad_input = grad_output.mm(weight)
-        if ctx.needs_input_grad[1]:
-            grad_weight = grad_output.t().mm(input)
-        if bias is not None and ctx.needs_input_grad[2]:
-            grad_bias = grad_output.sum(0)
-
-        return grad_input, grad_weight, grad_bias
+LinearFunction = run(FUNCTION_LISTING, torch)[0]["LinearFunction"]
 
 
 def leaves(*shapes, seed=0):
