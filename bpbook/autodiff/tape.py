@@ -89,16 +89,23 @@ class Tensor(Box):
         recording = level > _MODE.silent
         for x in args:
             if type(x) is Tensor and x.level == level:
-                values.append(x.value)
                 if x.requires_grad:
                     needs = recording
+                    values.append(x.value)
+                else:  # perhaps of whole numbers
+                    values.append(constant(x.value, self._float_dtype, keep=False))
             else:
-                values.append(x if is_number(x) else constant(x, self.dtype, keep=recording))
+                values.append(x if is_number(x) else constant(x, self._float_dtype, keep=recording))
         value, vjp = op(*values, **kwargs) if kwargs else op(*values)
         out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):
             out.root = _sharer(value, args)
         return out
+
+    @property
+    def _float_dtype(self) -> np.dtype:
+        """What whole numbers become beside this tensor."""
+        return self.dtype if self.dtype.kind == "f" else np.dtype(float)
 
     # In place.
 

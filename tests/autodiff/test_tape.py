@@ -167,6 +167,14 @@ def test_gradients_accumulate_until_zeroed():
     assert x.grad is None
 
 
+def test_whole_numbers_count_as_floats_beside_a_tensor():
+    (x,) = leaves((3,))
+    k = tensor([1, 2, 3])
+    for product in (k * x, x * k, np.array([1, 2, 3]) * x):
+        np.testing.assert_array_equal(gradients(product.sum(), x)[0], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal((k * k).data, [1.0, 4.0, 9.0])
+
+
 def test_two_leaves_never_share_one_gradient_array():
     x, y = leaves((3,), (3,))
     (x + y).backward(np.ones(3))

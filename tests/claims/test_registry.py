@@ -27,7 +27,8 @@ def prose(path):
 def cited(path):
     """Ids in a chapter's prose; "E1.3.2-l, -m" cites two."""
     found = set()
-    for match in re.finditer(r"\b([CEQP]\d(?:\.\d)*)-[a-z]\b(?:,? (?:and )?-[a-z]\b)*", prose(path)):
+    ids = r"\b([CEQP]\d(?:\.\d)*)-[a-z]\b(?:,? (?:and )?-[a-z]\b)*"
+    for match in re.finditer(ids, prose(path)):
         found |= {f"{match[1]}-{letter}" for letter in re.findall(r"-([a-z])\b", match[0])}
     return found
 
