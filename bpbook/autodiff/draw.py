@@ -81,9 +81,12 @@ def draw(last: Tensor, **names: Tensor) -> Drawing:
     gradients: dict[int, Any] = {}
     if last.size == 1:
         seed = np.ones(last.shape, last.dtype)
-        record = lambda t, d: gradients.update({t.index: d})  # noqa: E731
-        for t, d in sweep(last, seed, retain_graph=True, visit=record):
-            record(t, d)
+
+        def record(t: Tensor, d: Any) -> None:
+            gradients[t.index] = d
+
+        for leaf, d in sweep(last, seed, retain_graph=True, visit=record):
+            record(leaf, d)
     titles = {t.index: name for name, t in names.items()}
     columns = layout(last)
     boxes = [p for column in columns for p in column if p.tensor is not None]

@@ -267,7 +267,8 @@ def sweep(
 ) -> list[tuple[Tensor, Any]]:
     """Walk the tape backward from ``last``, and return the leaves with their gradients.
 
-    ``visit`` is called with every tensor that an op made, and its gradient once that is complete.
+    ``visit`` is for a look at the graph: it is called with every tensor that an op made, and its
+    gradient once that is complete; the reader's hooks are then not called.
 
     A tensor's gradient is complete when all that were made from it, and so after it, have been
     visited: the youngest of those waiting is always next. No recursion, so depth is no limit.
@@ -276,10 +277,10 @@ def sweep(
     youngest = [] if last.op is None else [-last.index]
     while youngest:
         t, d = waiting.pop(-heappop(youngest))
-        if t.hooks:
-            d = _hooked(t, d)
         if visit is not None:
             visit(t, d)
+        elif t.hooks:
+            d = _hooked(t, d)
         for x, dx in zip(t.parents, _pulled_back(t, d), strict=False):
             if type(x) is not Tensor or not x.requires_grad or x.level != t.level:
                 continue
@@ -294,7 +295,7 @@ def sweep(
         if not retain_graph:
             t.vjp, t.parents = _freed, ()
     # What still waits are the leaves, which nothing is pulled back from.
-    return [(t, _hooked(t, d) if t.hooks else d) for t, d in waiting.values()]
+    return [(t, _hooked(t, d) if t.hooks and visit is None else d) for t, d in waiting.values()]
 
 
 def _pulled_back(t: Tensor, d: Any) -> tuple:
