@@ -9,7 +9,7 @@ import numpy as np
 
 # Entries updated at a time: a block of float32 and its scratch fit a 1 MB second-level cache,
 # so a long vector is read and written once, and not once per operation.
-BLOCK = 65_536
+BLOCK = 131_072
 
 
 class Setting:
