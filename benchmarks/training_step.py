@@ -3,10 +3,12 @@
     python benchmarks/training_step.py [--optimizer Adam] [--rounds 30] [--json FILE]
 
 float32, relu, softmax with cross-entropy. "floor" is the bare matrix products of the step, into
-preallocated arrays. The update is SGD, or with ``--optimizer Adam`` that of Adam, against PyTorch
-alone. A peer that is not installed is left out, and said so. Times are medians over
-the rounds; in each round every peer runs once, in a shuffled order, so that a slow spell of the
-machine hits all of them alike. The ratios are what to read: "bpbook / floor" and "peer / bpbook".
+preallocated arrays; "by_hand" is the whole step in plain NumPy, into arrays kept from step to step
+and without a check: about the least that a NumPy program can take. The update is SGD, or with
+``--optimizer Adam`` that of Adam, against PyTorch alone. A peer that is not installed is left out,
+and said so. Times are medians over the rounds; in each round every peer runs once, in a shuffled
+order, so that a slow spell of the machine hits all of them alike. The ratios are what to read:
+"bpbook / floor" and "peer / bpbook".
 """
 
 from __future__ import annotations
@@ -75,6 +77,42 @@ def floor(sizes: tuple[int, ...], m: int) -> Step:
             np.matmul(a[l + 1].T, a[l], out=dW[l])
             if l > 0:
                 np.matmul(a[l + 1], Ws[l], out=out[l])
+
+    return step
+
+
+def by_hand(sizes: tuple[int, ...], m: int) -> Step:
+    """The step in plain NumPy: no check, and every array is kept from step to step."""
+    X, Y, Ws = batch(sizes, m)
+    ends = np.cumsum([0, *(W.size for W in Ws)])
+    theta, grad, s = np.concatenate([W.ravel() for W in Ws]), *np.empty((2, ends[-1]), np.float32)
+    places = [(slice(*ends[l : l + 2]), W.shape) for l, W in enumerate(Ws)]  # noqa: E741
+    Ws, dW = ([x[place].reshape(shape) for place, shape in places] for x in (theta, grad))
+    bs, db = ([np.zeros(n, np.float32) for n in sizes[1:]] for _ in range(2))
+    a, delta, zero = ([np.zeros((m, n), np.float32) for n in sizes] for _ in range(3))
+    mask = [np.empty((m, n), bool) for n in sizes]
+    a[0], last = X, len(Ws)
+
+    def step() -> None:
+        for l, (W, b) in enumerate(zip(Ws, bs, strict=True), 1):  # noqa: E741
+            z = np.matmul(a[l - 1], W.T, out=a[l])
+            z += b
+            if l < last:
+                np.maximum(z, zero[l], out=z)
+        z -= z.T.copy().max(axis=0)[:, None]
+        z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
+        _ = -(Y * z).sum() / m  # the loss
+        np.subtract(np.exp(z, out=z), Y, out=delta[-1])
+        d = np.divide(delta[-1], m, out=delta[-1])
+        for l in reversed(range(last)):  # noqa: E741
+            np.matmul(d.T, a[l], out=dW[l])
+            d.sum(axis=0, out=db[l])
+            if l > 0:
+                d = np.matmul(d, Ws[l], out=delta[l])
+                d *= np.greater(a[l], 0, out=mask[l])
+        np.subtract(theta, np.multiply(grad, RATE, out=s), out=theta)
+        for b, g in zip(bs, db, strict=True):
+            b -= RATE * g
 
     return step
 
@@ -180,10 +218,10 @@ def mygrad(sizes: tuple[int, ...], m: int) -> Step:
 
 
 OURS = {"bpbook": bpbook, "floor": floor}
-PEERS = {"pytorch": pytorch, "jax": jax, "autograd": autograd, "mygrad": mygrad}
+PEERS = {"by_hand": by_hand, "pytorch": pytorch, "jax": jax, "autograd": autograd, "mygrad": mygrad}
 ADAM = {make.__name__: partial(make, update="Adam") for make in (bpbook, pytorch)}
 CONTESTS = {"SGD": OURS | PEERS, "Adam": OURS | ADAM}
-MODULES = {"pytorch": "torch"}
+MODULES = {"by_hand": "numpy", "pytorch": "torch"}
 
 
 def measure(steps: dict[str, Step], rounds: int) -> dict[str, float]:

@@ -93,7 +93,9 @@ def one_hot(Y: np.ndarray) -> None:
     if _stands_for_every_value(Y):
         return
     # m entries that are not 0, and each row sums to 1: so each row has one, and it is 1.
-    if np.count_nonzero(Y) != len(Y) or not (Y.sum(axis=1) == 1).all():
+    # A product adds up short rows sooner than sum does, and whole numbers exactly.
+    sums = Y @ np.ones(Y.shape[1], Y.dtype)
+    if np.count_nonzero(Y) != len(Y) or not (sums == 1).all():
         ones = Y == 1
         good = (ones | (Y == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
         row = int(np.argmin(good))

@@ -86,7 +86,8 @@ def _zeros_like(z: np.ndarray) -> np.ndarray:
 def relu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """a = max(z, 0), with derivative 1 for z > 0 and 0 for z ≤ 0."""
     _check.floating("z", z)
-    return np.maximum(z, _zeros_like(z)), lambda da: da * (z > 0)
+    a = np.maximum(z, _zeros_like(z))
+    return a, lambda da: da * (a > 0)
 
 
 def leaky_relu(z: np.ndarray, slope: float = 0.01) -> tuple[np.ndarray, Vjp]:

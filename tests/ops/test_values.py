@@ -37,6 +37,16 @@ def test_softmax_of_the_three_digits():
     np.testing.assert_allclose(p[0, 0] / p[0, 1], math.e, rtol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(5,), (4, 10), (3, 64), (3, 65), (2, 3, 4), (2, 0, 3)])
+def test_softmax_takes_rows_of_every_shape_and_shifts_each_by_its_own_maximum(shape):
+    z = np.random.default_rng(0).normal(size=shape) + 1e4 * np.arange(shape[0]).reshape(
+        -1, *[1] * (len(shape) - 1)
+    )
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    np.testing.assert_array_equal(ops.softmax(z)[0], e / e.sum(axis=-1, keepdims=True))
+    assert ops.logsumexp(z)[0].shape == shape[:-1]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.filterwarnings("error")
 def test_logits_of_ten_thousand_are_finite_and_right(dtype):

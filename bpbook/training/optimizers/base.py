@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# Entries updated at a time: a block of float32 and its scratch fit a 1 MB second-level cache,
-# so a long vector is read and written once, and not once per operation.
-BLOCK = 131_072
+# Entries updated at a time: few enough that a block stays in the cache while the operations of a
+# rule pass over it, and enough that starting them does not count. The best measured, for SGD and
+# Adam on 2·10⁵ and 2·10⁶ parameters.
+BLOCK = 262_144
 
 
 class Setting:
