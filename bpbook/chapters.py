@@ -35,9 +35,10 @@ def folder() -> Path:
 def notebooks(where: Path) -> list[Path]:
     """The chapters in `where`, in reading order (``00_welcome.ipynb``, ``01_…``, …).
 
-    A companion of chapter 13 is called ``13b_…`` and follows it.
+    A companion of chapter 13 is called ``13b_…`` and follows it. A copy that lies beside a chapter
+    (``03_….new.ipynb``, ``03_…-Copy1.ipynb``) is none.
     """
-    return sorted([*where.glob("[0-9][0-9]_*.ipynb"), *where.glob("[0-9][0-9][a-z]_*.ipynb")])
+    return sorted(p for p in where.glob("*.ipynb") if re.fullmatch(r"\d\d[a-z]?_\w+", p.stem))
 
 
 def lacks(notebook: Path) -> str | None:
@@ -49,7 +50,7 @@ def lacks(notebook: Path) -> str | None:
 
 
 def find(chapter: str, where: Path) -> Path:
-    """The notebook that `chapter` names: a number (3, 03, 13b), a file's stem, or a path.
+    """The notebook that `chapter` names: a number (3, 03, 13b), a file's name or stem, or a path.
 
     Raises ValueError when nothing, or more than one notebook, has that name.
     """
@@ -58,15 +59,14 @@ def find(chapter: str, where: Path) -> Path:
         return path
     parts = re.fullmatch(r"(\d+)([a-z]?)", chapter)
     number = f"{int(parts[1]):02d}{parts[2]}_" if parts else None
-    found = [
-        notebook
-        for notebook in notebooks(where)
-        if (notebook.name.startswith(number) if number else notebook.stem == path.stem)
-    ]
-    if len(found) != 1:
-        names = ", ".join(notebook.stem for notebook in notebooks(where)) or "none"
-        raise ValueError(f"chapter: no notebook is called {chapter!r}; {where} has: {names}")
-    return found[0]
+    names = {notebook.stem: notebook for notebook in notebooks(where)}
+    found = [n for n in names if (n.startswith(number) if number else chapter in (n, f"{n}.ipynb"))]
+    if len(found) > 1:
+        raise ValueError(f"chapter: {chapter!r} may be {', '.join(found)}")
+    if not found:
+        known = ", ".join(names) or "none"
+        raise ValueError(f"chapter: no notebook is called {chapter!r}; {where} has: {known}")
+    return names[found[0]]
 
 
 def write_atomically(path: Path, content: bytes) -> None:

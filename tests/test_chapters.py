@@ -138,13 +138,37 @@ def test_a_companion_is_found_by_its_letter_and_stands_after_its_chapter(tmp_pat
     assert stems == ["03_back", "03b_beside", "04_next"]
 
 
+def test_copies_that_lie_beside_a_chapter_are_not_chapters(book):
+    source, mine = book
+    chapters.copy(source, mine)
+    (mine / "00_a.ipynb").write_text("my notes")
+    (source / "00_a.ipynb").write_text("second")
+    chapters.copy(source, mine)
+    for name in ("00_a-Copy1.ipynb", "00_a (1).ipynb"):  # Lab's duplicate, a browser's download
+        (mine / name).write_text("")
+    assert (mine / "00_a.new.ipynb").exists()
+    assert chapters.notebooks(mine) == [mine / "00_a.ipynb"]
+    assert chapters.find("0", mine) == mine / "00_a.ipynb"
+    beside = mine / "00_a.new.ipynb"
+    assert chapters.find(str(beside), mine) == beside
+    with pytest.raises(ValueError, match="00_a.new"):
+        chapters.find("00_a.new", mine)
+
+
+def test_a_number_that_two_notebooks_have_is_refused_with_their_names(tmp_path):
+    for stem in ("03_back", "03_back_old", "04_next"):
+        (tmp_path / f"{stem}.ipynb").write_text("")
+    with pytest.raises(ValueError, match="'3' may be 03_back, 03_back_old"):
+        chapters.find("3", tmp_path)
+
+
 def test_a_chapter_is_found_by_path(tmp_path):
     path = tmp_path / "elsewhere.ipynb"
     path.write_text("")
     assert chapters.find(str(path), tmp_path / "none") == path
 
 
-@pytest.mark.parametrize("name", ["4", "welcome", "nowhere/99_x.ipynb"])
+@pytest.mark.parametrize("name", ["4", "welcome", "nowhere/00_welcome.ipynb"])
 def test_an_unknown_chapter_is_refused_with_the_names_there_are(tmp_path, name):
     (tmp_path / "00_welcome.ipynb").write_text("")
     with pytest.raises(ValueError, match=r"chapter: no notebook .* has: 00_welcome"):

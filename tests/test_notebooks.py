@@ -20,6 +20,10 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def test_every_notebook_in_the_folder_is_a_chapter():
+    assert sorted(FOLDER.glob("*.ipynb")) == CHAPTERS
+
+
 def test_there_are_chapters_numbered_from_00_without_a_gap():
     numbers = [int(path.name[:2]) for path in CHAPTERS if path.name[2] == "_"]
     assert numbers
