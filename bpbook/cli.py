@@ -18,7 +18,8 @@ from bpbook import __version__, chapters
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's); returns the exit code.
 
-    0: done, everything holds. 1: a proof, a claim, a test or a chapter failed. 2: wrong usage.
+    0: done, everything holds. 1: a proof, a claim, a test or a chapter failed. 2: wrong usage, or
+    a file that cannot be read or written.
     """
     for stream in (sys.stdout, sys.stderr):  # a Windows console may not know Greek letters
         if hasattr(stream, "reconfigure"):
@@ -33,14 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = args.run(args)
         sys.stdout.flush()
         return code
-    except (ValueError, ModuleNotFoundError) as error:
-        print(f"bpbook {args.command}: {_explain(error)}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except (ValueError, ModuleNotFoundError, OSError) as error:
+        print(f"bpbook {args.command}: {_explain(error)}", file=sys.stderr)
+        return 2
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -118,6 +119,7 @@ def _lab(args: argparse.Namespace) -> int:
     """Open Lab in the reader's copy of the chapters, or in the checkout's own."""
     where = args.to or (chapters.folder() if chapters.checkout() else chapters.COPIES)
     if where.resolve() != chapters.folder().resolve():
+        chapters.find(args.chapter, chapters.folder())  # refused before anything is copied
         for name, what in chapters.copy(chapters.folder(), where).items():
             if what != "same":
                 print(f"{what:>10}  {where / name}")
@@ -159,7 +161,12 @@ def _python(module: str, *arguments: str, cwd: Path | None = None) -> int:
     if find_spec(module) is None:
         extra = "book" if module == "jupyterlab" else "test"
         raise ValueError(f'{module} is not installed; pip install "bpbook[{extra}]" brings it')
-    return subprocess.call([sys.executable, "-m", module, *arguments], cwd=cwd)
+    with subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=cwd) as program:
+        while True:
+            try:
+                return program.wait()
+            except KeyboardInterrupt:  # it got the same Ctrl-C; Lab asks whether to stop
+                continue
 
 
 def _prove(args: argparse.Namespace) -> int:
@@ -195,18 +202,21 @@ def _claims(args: argparse.Namespace) -> int:
     if unknown := set(args.ids) - {claim.id for claim in claims}:
         raise ValueError(f"no function for the claim {', '.join(sorted(unknown))}")
     chosen = [claim for claim in claims if not args.ids or claim.id in args.ids]
-    rows, failed = [], 0
+    rows = []
     for claim in chosen:
         result = claim.run() if args.check else None
-        failed += result is not None and not result.ok
         rows.append(_claim_object(claim, result))
         if not args.json:
             _print_claim(rows[-1], result, first=len(rows) == 1)
+    passed = sum(row["ok"] is True for row in rows)
     if args.json:
         _print_json(rows)
+    elif args.check:
+        total = sum(row["seconds"] for row in rows)
+        print(f"{passed} of {len(rows)} checks passed in {total:.1f} s")
     else:
         print(f"{len(claims)} of the {len(table())} claims have a function")
-    return int(failed > 0 or (args.check and not rows))
+    return int(args.check and (passed < len(rows) or not rows))
 
 
 def _claim_object(claim, result) -> dict[str, object]:

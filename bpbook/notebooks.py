@@ -53,11 +53,14 @@ class Refreshed:
 def refresh(path: Path, *, timeout: float = 600) -> Refreshed:
     """Execute the notebook at `path` from top to bottom and write it back, normalised.
 
-    Raises ChapterError, and leaves the file alone, when a cell raises or runs for longer than
-    `timeout` seconds, or when somebody saved the file in the meantime.
+    Raises ChapterError, and leaves the file alone, when it holds no notebook, a cell raises or runs
+    for longer than `timeout` seconds, or somebody saved the file in the meantime.
     """
     before = path.read_bytes()
-    stored = parse(before.decode("utf-8"))
+    try:
+        stored = parse(before.decode("utf-8"))
+    except ValueError as error:
+        raise ChapterError(f"{path.name} is not a notebook: {error}") from error
     executed = execute(stored, path, timeout=timeout)
     keep_same_pictures(normalise(stored), normalise(executed))
     after = nbformat.writes(executed).rstrip("\n").encode() + b"\n"
@@ -72,9 +75,11 @@ def parse(text: str) -> NotebookNode:
     """The notebook in a file's `text`; cells keep their ids, and get one where it is missing.
 
     A missing or doubled id becomes a digest of the cell, the same each time: nbformat would
-    draw one at random.
+    draw one at random. Raises ValueError for a text that is no JSON or has no list of cells.
     """
     raw = json.loads(text)
+    if not isinstance(raw, dict) or not isinstance(raw.get("cells"), list):
+        raise ValueError("it has no list of cells")
     taken: set[str] = set()
     for index, cell in enumerate(raw["cells"]):
         if not cell.get("id") or cell["id"] in taken:

@@ -1,8 +1,10 @@
 """The ``bpbook`` command: what it prints, what it returns, what it never loads."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -198,6 +200,11 @@ def test_claims_check_returns_1_and_shows_the_evidence_of_a_failure(capsys, clai
     assert lines[3] == ["E1-b", "proved", "1", "yes", "0.50"]
 
 
+def test_claims_check_ends_with_how_many_passed_in_what_time(capsys, claims):
+    claims(a_claim("E1-a", ok=False), a_claim("E1-b"), a_claim("E1-c"))
+    assert run(capsys, "claims", "--check")[1].endswith("2 of 3 checks passed in 1.5 s\n")
+
+
 def test_claims_check_returns_0_when_all_hold_and_1_when_there_are_none(capsys, claims):
     claims(a_claim("E1-a"))
     assert run(capsys, "claims", "--check")[0] == 0
@@ -243,11 +250,12 @@ def calls(monkeypatch):
     """Records the programs that would be started, which all end with exit code 5."""
     started = []
 
-    def call(command, cwd=None):
-        started.append((command[2], list(map(str, command[3:])), cwd))
-        return 5
+    class Program(contextlib.nullcontext):
+        def __init__(self, command, cwd=None):
+            started.append((command[2], list(map(str, command[3:])), cwd))
+            super().__init__(SimpleNamespace(wait=lambda: 5))
 
-    monkeypatch.setattr(cli.subprocess, "call", call)
+    monkeypatch.setattr(cli.subprocess, "Popen", Program)
     return started
 
 
@@ -307,6 +315,41 @@ def test_lab_from_a_wheel_keeps_the_readers_work_and_copies_where_it_is_told(cal
     assert "kept" in capsys.readouterr().out
     assert calls == []
     assert not wheel.exists()
+
+
+def test_lab_refuses_an_unknown_chapter_before_it_copies(calls, wheel, capsys):
+    code, out, err = run(capsys, "lab", "7")
+    assert (code, out, calls) == (2, "", [])
+    assert "no notebook is called '7'" in err
+    assert not wheel.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(calls, wheel, capsys):
+    (wheel.parent / "taken").write_text("a file")
+    code, _, err = run(capsys, "lab", "--to", "taken", "--no-launch")
+    assert code == 2
+    assert err.startswith("bpbook lab: ")
+    assert "'taken'" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not a process")
+def test_ctrl_c_is_answered_by_the_program_that_was_started(tmp_path, monkeypatch):
+    """JupyterLab asks whether to stop; a second of thought must not kill it."""
+    (tmp_path / "asks.py").write_text(
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "time.sleep(0.2)\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "time.sleep(0.5)\n"
+        "raise SystemExit(7)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert cli._python("asks") == 7
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_lab_without_jupyterlab_says_how_to_install_it(checkout, monkeypatch, capsys):

@@ -96,6 +96,15 @@ def test_a_cell_that_never_ends_leaves_the_file_alone(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}", b'{"cells": 3}'])
+def test_a_file_that_is_no_notebook_is_named_and_left_alone(tmp_path, content):
+    path = tmp_path / "03_x.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(notebooks.ChapterError, match=r"03_x\.ipynb is not a notebook"):
+        notebooks.refresh(path)
+    assert path.read_bytes() == content
+
+
 def test_a_file_saved_in_the_meantime_is_not_overwritten(tmp_path):
     path = write(tmp_path / "03_x.ipynb", "open('03_x.ipynb', 'a').write(' ')")
     with pytest.raises(notebooks.ChapterError, match="changed while it ran"):
