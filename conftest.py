@@ -33,5 +33,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that is skipped says why, or fails."""
+    report = yield
+    skipped = call.excinfo and call.excinfo.errisinstance(pytest.skip.Exception)
+    if skipped and call.excinfo.value.msg in ("", "unconditional skip"):
+        report.outcome, report.longrepr = "failed", f"{item.name} is skipped without a reason"
+    return report
+
+
 def pytest_unconfigure(config):
     shutil.rmtree(config.ipython_profile, ignore_errors=True)

@@ -7,6 +7,7 @@ cells must fail, for the reason that was planted, and the cells before them must
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -59,7 +60,7 @@ def run_gate(folder: Path) -> dict[tuple[str, str], str | None]:
     assert done.returncode in (0, 1), done.stdout + done.stderr
     results = {}
     for case in ET.parse(report).iter("testcase"):
-        failure = case.find("failure")
+        failure = next((e for e in case if e.tag in ("failure", "error")), None)
         file = case.get("classname").split(".")[0]
         results[file, case.get("name")] = None if failure is None else failure.text
     return results
@@ -107,6 +108,33 @@ def test_a_sound_notebook_passes_the_gate(tmp_path):
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (tmp_path / "sound.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     assert run_gate(tmp_path) == {("sound", "Cell 0"): None}
+
+
+SKIPS = """
+import pytest
+
+@pytest.mark.skip
+def test_marked():
+    pass
+
+def test_calls():
+    pytest.skip()
+
+@pytest.mark.skip("no screen here")
+def test_says_why():
+    pass
+"""
+
+
+def test_a_skip_without_a_reason_fails(tmp_path):
+    shutil.copy(CONFIGURATION.with_name("conftest.py"), tmp_path)
+    (tmp_path / "test_skips.py").write_text(SKIPS, encoding="utf-8")
+    results = run_gate(tmp_path)
+    assert {name for (_, name), failure in results.items() if failure} == {
+        "test_marked",
+        "test_calls",
+    }
+    assert len(results) == 3
 
 
 @pytest.mark.parametrize(
