@@ -87,7 +87,7 @@ def constant(x: Any, dtype: np.dtype, keep: bool) -> Any:
 def unchanging(x: Any) -> Any:
     """x, or if x is an array that may yet change, itself or by way of another one, a copy."""
     may_change = isinstance(x, np.ndarray) and (x.flags.writeable or x.base is not None)
-    return x.copy() if may_change else x
+    return x.copy("K") if may_change else x  # laid out as it was
 
 
 _ATOMS = {bool, int, float, str, slice, type(None)}

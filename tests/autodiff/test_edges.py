@@ -51,6 +51,14 @@ def test_a_constant_seen_through_a_read_only_view_may_change_after_the_call(view
     np.testing.assert_array_equal(compiled(X), X)
 
 
+def test_a_transposed_constant_stays_transposed():
+    """Its copy is laid out as it was, so a matrix product adds in the order of plain NumPy's."""
+    c = np.ones((3, 2))
+    (product,) = static.compile(lambda x: x @ c.T, np.ones((1, 2))).plan.steps
+    assert product.args[1].flags.f_contiguous
+    assert not np.may_share_memory(product.args[1], c)
+
+
 def test_a_tensors_data_is_a_constant_as_it_was():
     a, w = leaf(), leaf()
     y = (w * a.data).sum()
