@@ -10,6 +10,7 @@ import sympy as sp
 
 from bpbook.claims.indexed import I
 from bpbook.claims.registry import claim
+from bpbook.claims.welcome import bibliography, prose
 from bpbook.training import AdaGrad, Adam, RMSProp
 
 T = sp.Symbol("t", integer=True, positive=True)
@@ -178,6 +179,9 @@ def adam_s_update():
 @claim("Q2.3.3-f", verdict="cited", chapter=10)
 def adam_s_defaults():
     """Kingma & Ba (2015), algorithm 1: β₁ = 0.9, β₂ = 0.999, ε = 1e-8, and α = 0.001."""
+    paper = bibliography()["Kingma2015"]
+    assert (paper["author"], paper["year"]) == ("Kingma, Diederik P. and Ba, Jimmy", "2015")
+    assert "[Kingma2015]" in prose("10")
     defaults = {k: p.default for k, p in inspect.signature(Adam).parameters.items()}
     assert [defaults[k] for k in ("beta1", "beta2", "eps", "learning_rate")] == [
         0.9,
@@ -185,4 +189,6 @@ def adam_s_defaults():
         1e-8,
         1e-3,
     ]
-    return "the defaults of training.Adam: memories of about 1/(1 − β) = 10 and 1000 steps"
+    return (
+        "Kingma & Ba (2015), cited; training.Adam's defaults: memories of about 10 and 1000 steps"
+    )

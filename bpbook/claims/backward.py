@@ -99,6 +99,10 @@ def output_error_is_the_transposed_jacobian_times_the_gradient():
     nudged = numeric_gradient(lambda z: ops.mse(ops.softmax(z)[0], Y)[0], Z)[0]
     assert gap(J.T @ g, nudged) < 1e-9
     assert gap(J @ g, J.T @ g) < 1e-15, "softmax's Jacobian is symmetric"
+    sums = np.tril(np.ones((3, 3)))  # a_k = z_1 + … + z_k, whose Jacobian is not
+    nudged_sums = numeric_gradient(lambda z: ops.mse(z @ sums.T, Y)[0], Z)[0]
+    assert gap(sums.T @ (sums @ Z[0] - Y[0]), nudged_sums) < 1e-8
+    assert gap(sums @ (sums @ Z[0] - Y[0]), nudged_sums) > 1, "without the transpose"
     slope = sp.IndexedBase("s")  # σ'(z_k): an elementwise σ has ∂a_k/∂z_i = δ_ki σ'(z_k)
     column = sp.Sum(sp.KroneckerDelta(K, I) * slope[K] * sp.IndexedBase("g")[K], (K, 1, N_OUT))
     assert collapse(column) == sp.IndexedBase("g")[I] * slope[I]
@@ -133,11 +137,15 @@ def derivative_of_an_activation_is_a_matrix():
 @claim("E1.3.2-d", verdict="qualified", chapter=3)
 def output_error_of_squared_loss():
     """δ = (a − y) ⊙ σ'(z) for an elementwise σ; with softmax it is Jᵀ(a − y) instead."""
+
+    def by_entries(a, y):  # σ' = a(1 − a) for a sigmoid; softmax's diagonal looks the same
+        return (a - y) * a * (1 - a)
+
     z, y = symbols("z", 1, 3), symbols("y", 1, 3)
     a, _ = ops.sigmoid(z)
-    assert is_derivative(ops.mse(a, y)[0], z, (a - y) * a * (1 - a))
+    assert is_derivative(ops.mse(a, y)[0], z, by_entries(a, y))
     p, _ = ops.softmax(Z)
-    formula = (p - Y) * p * (1 - p)
+    formula = by_entries(p, Y)
     true = numeric_gradient(lambda z: ops.mse(ops.softmax(z)[0], Y)[0], Z)
     assert gap(formula, true) > 0.1
     assert gap((p - Y) @ jacobian(ops.softmax, Z), true) < 1e-9

@@ -98,6 +98,7 @@ def input_is_layer_0():
     gaps = [sp.diff(loss, W[0][i, j]) - delta[i] * a[0][0, j] for i, j in np.ndindex(2, 2)]
     assert all_zero(gaps), "∂L/∂W⁽¹⁾ is not δ⁽¹⁾xᵀ"
     net = MLP((3, 4, 2), rng=0)
+    net.theta += 0.1  # the biases start at 0, where a slip in them would not show
     X = np.random.default_rng(1).normal(size=(5, 3))
     composed = np.tanh(X @ net.W[0].T + net.b[0]) @ net.W[1].T + net.b[1]
     assert np.abs(net.forward(X) - composed).max() < 1e-12
@@ -113,6 +114,7 @@ def output_is_the_last_layer():
 
     assert prove(on_probabilities, (1, 2), (1, 2)), "losses on a⁽ᴸ⁾ and on z⁽ᴸ⁾ differ"
     net = MLP((5, 4, 3), rng=0)
+    net.theta += 0.1
     X = np.random.default_rng(0).normal(size=(6, 5))
     last = ops.softmax(ops.affine(np.tanh(X @ net.W[0].T + net.b[0]), net.W[1], net.b[1])[0])[0]
     assert np.abs(net.predict(X) - last).max() < 1e-12
@@ -140,6 +142,14 @@ def squared_error_is_half_a_sum():
     return f"½ sum {loss:.4f}, mean {average:.4f}; gradients differ by n/2, proved for any n"
 
 
+def _honest_answer_is_best_for_any_number_of_classes() -> None:
+    """−Σ t_j log a_j with Σ a_j held at 1 by a multiplier λ is least at a_j = t_j/λ, so at a = t."""
+    t, a, multiplier = sp.IndexedBase("t"), sp.IndexedBase("a"), sp.Symbol("lambda")
+    terms = -t[J] * sp.log(a[J]) + multiplier * a[J]
+    slope = collapse(sp.diff(sp.Sum(terms, (J, 1, N_OUT)), a[K]))
+    assert sp.solve(slope, a[K]) == [t[K] / multiplier]
+
+
 @claim("E1.2.2-b", verdict="qualified", chapter=2)
 def cross_entropy_needs_probabilities_that_sum_to_1():
     """−Σ y_i log a_i is −log of a categorical likelihood when Σ a_i = 1, with 0·log 0 := 0.
@@ -158,6 +168,8 @@ def cross_entropy_needs_probabilities_that_sum_to_1():
     share = sp.Symbol("t", positive=True)  # how often the answer is yes
     expected = -share * sp.log(q) - (1 - share) * sp.log(1 - q)
     assert sp.solve(sp.diff(expected, q), q) == [share], "the honest answer is the best one"
+    assert sp.solve(sp.diff(-share * sp.log(q), q), q) == [], "the formula alone: never enough"
+    _honest_answer_is_best_for_any_number_of_classes()
     assert prove(ops.softmax_cross_entropy, (1, 3), (1, 3))
     assert prove(ops.sigmoid_binary_cross_entropy, (1, 3), (1, 3))
     return f"one sigmoid, y = 0, a = {a.item():.4f}: the formula gives 0, binary CE {binary:.4f}"

@@ -102,7 +102,9 @@ def error_recursion():
     X, Y = np.array([[1.0, -2.0]]), np.array([[1.0, 3.0]])
     _, grad = net.loss_and_grad(X, Y)
     assert check_gradient(lambda t: net.op(t, X, Y)[0], net.theta, grad, net.names)
-    (_, p), (out, _) = net.trace(X)
-    formula, true = ((out - Y) @ net.W[1]) * p * (1 - p), net.views(grad)[1][0]
+    (scores, p), (out, _) = net.trace(X)
+    back, true = (out - Y) @ net.W[1], net.views(grad)[1][0]
+    formula = back * p * (1 - p)
     assert gap(formula[0], true) > 0.01
+    assert gap((back @ jacobian(ops.softmax, scores))[0], true) < 1e-14, "Jᵀ(Wᵀδ), as a row"
     return f"proved for every width; hidden softmax: true δ {written(true)}, ⊙ {written(formula)}"

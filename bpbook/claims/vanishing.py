@@ -71,6 +71,11 @@ def repeated(W: np.ndarray, layers: int, delta: np.ndarray) -> Chain:
     return [W] * layers, [np.ones(len(W))] * layers, delta
 
 
+def one_unit(weights: list[float], slopes: list[float]) -> Chain:
+    """Layers of one unit: δ is multiplied by each weight and each slope."""
+    return [np.array([[w]]) for w in weights], [np.array([s]) for s in slopes], np.ones(1)
+
+
 def gaussian(n: int, layers: int, seed: int) -> Chain:
     """Weights N(0, 1/n) in every layer, identity activations."""
     rng = np.random.default_rng(seed)
@@ -182,14 +187,14 @@ def the_product_of_norms_is_no_lower_bound():
 @claim("Q2.1.2-a", verdict="qualified", chapter=7)
 def most_factors_above_one_do_not_explode():
     """‖W⁽ˡ⁾‖ max|σ'⁽ˡ⁻¹⁾| > 1 in most layers: the product may be small. Mind the index of σ'."""
-    factors = [1.1] * 9 + [0.01]
-    assert np.prod(factors) < 0.024
-    # Three layers: ‖W⁽²⁾‖, ‖W⁽³⁾‖ with slopes of layers 1, 2, 3.
-    norms, slopes = {2: 8.0, 3: 0.8}, {1: 0.025, 2: 0.5, 3: 2.0}
-    same = [norms[layer] * slopes[layer] for layer in (2, 3)]
-    right = [norms[layer] * slopes[layer - 1] for layer in (2, 3)]
-    assert min(same) > 1 > np.prod(right)
-    assert np.isclose(np.prod(right), 0.08)
+    shrinks = one_unit([1.1] * 9 + [0.01], [1] * 10)
+    assert np.isclose(ratio(shrinks), upper(shrinks))
+    assert ratio(shrinks) < 0.024
+    # Three layers: ‖W⁽²⁾‖ and ‖W⁽³⁾‖, and the slopes of layers 1, 2 and 3.
+    weights, slopes = [8.0, 0.8], [0.025, 0.5, 2.0]
+    same_layer = [w * slope for w, slope in zip(weights, slopes[1:], strict=True)]
+    assert min(same_layer) > 1
+    assert np.isclose(ratio(one_unit(weights, slopes[:2])), 0.08)
     return (
         "nine factors 1.1 and one 0.01: 0.0236; σ' of the wrong layer: 4 and 1.6, true product 0.08"
     )
@@ -213,9 +218,7 @@ def a_large_product_of_norms_does_not_make_the_gradient_grow():
 @claim("Q2.1.2-e", verdict="qualified", chapter=7)
 def most_factors_below_one_do_not_vanish():
     """‖W⁽ˡ⁾‖ max|σ'⁽ˡ⁻¹⁾| < 1 in most layers: one large factor can outweigh them all."""
-    factors = [0.9] * 9 + [10.0]
-    Ws = [np.array([[f]]) for f in factors]
-    chain = Ws, [np.ones(1)] * 10, np.ones(1)
+    chain = one_unit([0.9] * 9 + [10.0], [1] * 10)
     assert np.isclose(ratio(chain), upper(chain))
     assert ratio(chain) > 3.8
     return "nine factors 0.9 and one 10: the gradient grows by 3.87"

@@ -22,16 +22,16 @@ MEANINGS = {
 }
 
 
-def _bibliography() -> dict[str, dict[str, str]]:
+def bibliography() -> dict[str, dict[str, str]]:
     """The fields of each entry of references.bib, by key."""
     text = (chapters.folder() / "references.bib").read_text(encoding="utf-8")
     entries = re.findall(r"^@\w+\{(\w+),\n(.*?)^\}", text, re.M | re.S)
     return {key: dict(re.findall(r"(\w+)\s*=\s*\{(.*)\}", body)) for key, body in entries}
 
 
-def _prose() -> str:
-    """The text of chapter 0."""
-    path = chapters.find("0", chapters.folder())
+def prose(chapter: str = "0") -> str:
+    """The text of a chapter."""
+    path = chapters.find(chapter, chapters.folder())
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
@@ -39,7 +39,7 @@ def _prose() -> str:
 @claim("Q0-a", verdict="cited", chapter=0)
 def systematised_in_1986_and_found_before():
     """Rumelhart, Hinton & Williams (1986) systematised it; Linnainmaa and Werbos came before."""
-    works, prose = _bibliography(), _prose()
+    works, text = bibliography(), prose()
     paper = works["Rumelhart1986"]
     assert all(name in paper["author"] for name in ("Rumelhart", "Hinton", "Williams"))
     place = [paper[field] for field in ("journal", "volume", "pages", "year")]
@@ -48,7 +48,7 @@ def systematised_in_1986_and_found_before():
     assert works["Werbos1974"]["school"] == "Harvard University"
     for key in ("Linnainmaa1970", "Werbos1974"):
         assert int(works[key]["year"]) == int(key[-4:]) < 1986
-    assert all(f"[{key}]" in prose for key in ("Rumelhart1986", "Linnainmaa1970", "Werbos1974"))
+    assert all(f"[{key}]" in text for key in ("Rumelhart1986", "Linnainmaa1970", "Werbos1974"))
     return "Nature 323, 533–536 (1986); before it Linnainmaa (1970) and Werbos (1974), all cited"
 
 
@@ -60,7 +60,7 @@ def _used_as(pattern: str) -> set[str]:
 def _our_signs() -> list[list[str]]:
     """The rows (letter, meaning, claim, our sign) of chapter 0's table."""
     row = r"^\| (\S) \| (.+?) \| ([EQP][\d.]+-\w) \| (.+?) \|$"
-    return [list(cells) for cells in re.findall(row, _prose(), re.M)]
+    return [list(cells) for cells in re.findall(row, prose(), re.M)]
 
 
 @claim("P0-b", verdict="qualified", chapter=0)

@@ -45,6 +45,11 @@ def test_every_claim_of_the_finished_sections_has_a_function():
     assert wanted - {c.id for c in claims.registered()} == set()
 
 
+def test_every_claim_is_discussed_in_a_chapter_that_there_is():
+    """So that the check of a chapter's citations, below, misses none."""
+    assert {c.chapter for c in claims.registered()} <= {int(path.stem[:2]) for path in CHAPTERS}
+
+
 @pytest.mark.parametrize("one", claims.registered(), ids=lambda c: c.id)
 def test_claim_holds(one: Claim):
     result = one.run()
