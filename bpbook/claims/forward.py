@@ -143,7 +143,7 @@ def squared_error_is_half_a_sum():
 
 
 def _honest_answer_is_best_for_any_number_of_classes() -> None:
-    """−Σ t_j log a_j with Σ a_j held at 1 by a multiplier λ is least at a_j = t_j/λ, so at a = t."""
+    """−Σ t_j log a_j, with Σ a_j held at 1 by a multiplier λ, is least at a_j = t_j/λ: at a = t."""
     t, a, multiplier = sp.IndexedBase("t"), sp.IndexedBase("a"), sp.Symbol("lambda")
     terms = -t[J] * sp.log(a[J]) + multiplier * a[J]
     slope = collapse(sp.diff(sp.Sum(terms, (J, 1, N_OUT)), a[K]))
