@@ -34,7 +34,7 @@ class Tape:
 
     def gradients(self) -> list:
         grads = [0.0] * len(self.values)
-        grads[-1] = 1.0
+        grads[-1] = np.ones_like(self.values[-1])
         for out, inputs, vjp in reversed(self.steps):
             found = vjp(grads[out])
             found = found if isinstance(found, tuple) else (found,)
