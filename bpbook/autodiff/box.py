@@ -140,7 +140,7 @@ class Box(NDArrayOperatorsMixin):
         if not into_box:
             raise TypeError(
                 f"out is a {type(out[0]).__name__}, but the result is a {type(result).__name__}, "
-                "which does not fit in it; leave out= away"
+                "which does not fit in it; leave out= away (and write x = x * t for x *= t)"
             )
         out[0]._assign(result)
         return out[0]

@@ -55,8 +55,11 @@ class Function:
     """
 
     @staticmethod
-    def forward(ctx: Context, *args: Any) -> Tensor:
-        """The value, from tensors that are off the tape and cannot be changed."""
+    def forward(ctx: Context, *args: Any) -> Tensor | np.ndarray:
+        """The value, from tensors that are off the tape and cannot be changed.
+
+        An array where NumPy gives one: ``np.round(x)`` of a tensor is constant almost everywhere.
+        """
         raise NotImplementedError
 
     @staticmethod
@@ -73,8 +76,8 @@ class Function:
     def apply(cls, *args: Any) -> Tensor:
         """Run ``forward`` and put it on the tape as one node, with ``backward`` as its derivative.
 
-        Raises TypeError when ``forward`` returns no tensor; in backward, ValueError when the number
-        of gradients or a gradient's shape is not that of the arguments.
+        Raises TypeError when ``forward`` returns no tensor or array; in backward, ValueError when
+        the number of gradients or a gradient's shape is not that of the arguments.
         """
         boxes = [isinstance(x, Box) for x in args]
         if not any(boxes):
@@ -86,7 +89,7 @@ class Function:
             pairs = zip(values, boxes, strict=True)
             inputs = tuple(Tensor(read_only(v), level=level) if box else v for v, box in pairs)
             out = cls._run(ctx, inputs)
-            if not isinstance(out, Tensor):
+            if not isinstance(out, (Tensor, np.ndarray, np.generic)):
                 raise TypeError(f"{cls.__name__}.forward returned {type(out).__name__}, no tensor")
             handed_on = next((v for v, x in zip(values, inputs, strict=True) if out is x), None)
             if isinstance(handed_on, np.ndarray):

@@ -67,7 +67,10 @@ class Traced(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         if out is not None:
-            raise TypeError("out= cannot be traced: a traced program plans its memory itself")
+            raise TypeError(
+                "out= cannot be traced, for a traced program plans its memory itself; "
+                "write x = x * t for x *= t"
+            )
         if any(isinstance(x, Box) for x in inputs):
             return NotImplemented  # the box holds traced arrays, and has a derivative to take along
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}

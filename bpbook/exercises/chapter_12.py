@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def times_to_second_order(a, b):
 def judge_order(answer: Callable) -> str | None:
     """What is wrong with an order of nodes, or None."""
     # Each node is an input of nodes made later; the last case is a chain 5,000 deep.
-    trap = {"a": [], "b": ["a"], "c": ["b"], "d": ["c", "a"], "out": ["b", "d"]}
+    trap = {"a": [], "b": ["a"], "x": ["b"], "d": ["x", "a"], "out": ["b", "d"]}
     chain = {k: [k - 1] if k else [] for k in range(5000)}
     for last, parents in (("out", trap), ("c", {"c": ["b", "b"], "b": ["a"], "a": []})):
         if wrong := order_fault(answer(last, parents), last, parents):
@@ -153,7 +154,7 @@ MAPS = {
         np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
         np.array([[1.0, 2.0], [3.0, 4.004], [5.0, 6.0]]),
     ),
-    "right, and large": (1e6 * np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),) * 2,
+    "right, and large": (1e9 * np.random.default_rng(3).normal(size=(7, 5)),) * 2,
 }
 
 
@@ -161,13 +162,26 @@ def judge_pair_test(answer: Callable) -> str | None:
     """What is wrong with a test of whether two maps are each other's transpose, or None."""
     for name, (J, other) in MAPS.items():
         m, n = J.shape
-        got = answer(lambda v, J=J: J @ v, lambda u, K=other: K.T @ u, n, m)
+        calls = {"push": 0, "pull": 0}
+        push, pull = partial(counted, calls, "push", J), partial(counted, calls, "pull", other.T)
+        got = answer(push, pull, n, m)
         if got is None or got is ...:
             return NOTHING
+        if np.ndim(got):
+            return f"Return True or False; you gave an array of shape {np.shape(got)}."
         if bool(got) != name.startswith("right"):
             said = "belong together" if got else "do not belong together"
             return f"Your test says that the maps {said}. In this case: {name}."
+        if max(calls.values()) > 1:
+            return (
+                f"Right, but in {calls['push']} pushes and {calls['pull']} pulls; one each will do."
+            )
     return None
+
+
+def counted(calls: dict[str, int], name: str, matrix: np.ndarray, x: np.ndarray) -> np.ndarray:
+    calls[name] += 1
+    return matrix @ x
 
 
 def test_with_ones(push, pull, n, m):
@@ -205,9 +219,8 @@ def judge_masked_loop(answer: Callable) -> str | None:
     """What is wrong with a loop that shall compile, or None."""
     from bpbook.autodiff import grad, static
 
-    first = answer(np.array(0.5))
-    if first is None or first is ...:
-        return NOTHING
+    if wrong := difference(answer(np.array(0.5)), by_the_loop(0.5)):
+        return wrong
     try:
         value, slope = (static.compile(f, np.array(0.5)) for f in (answer, grad(answer)))
     except TypeError as refusal:

@@ -80,6 +80,25 @@ def test_a_function_may_keep_what_it_needs_in_setup_context():
     check_grads(Cube.apply, x.numpy())
 
 
+@pytest.mark.parametrize("flat", [np.round, np.argmax, lambda x: x > 0])
+def test_a_function_may_return_what_numpy_gives_for_a_flat_function(flat):
+    class StraightThrough(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return flat(x) * 1.0
+
+        @staticmethod
+        def backward(ctx, grad_output):
+            return grad_output * np.ones(3)
+
+    (x,) = leaves((3,))
+    y = StraightThrough.apply(x)
+    np.testing.assert_array_equal(y.data, flat(x.data))
+    np.testing.assert_array_equal(gradients((y * 2.0).sum(), x)[0], [2, 2, 2])
+    again = grad(lambda x: (grad(lambda x: (StraightThrough.apply(x) * x).sum())(x) ** 2).sum())
+    assert again(x.numpy()).shape == (3,)
+
+
 def test_a_function_cannot_change_its_callers_numbers():
     class Careless(torch.autograd.Function):
         @staticmethod
@@ -138,6 +157,9 @@ def test_a_wrong_function_of_the_readers_own_is_named():
         Wrong.apply(x).backward()
     with pytest.raises(TypeError, match="got no tensor"):
         Wrong.apply(np.ones(3))
+    Wrong.forward = staticmethod(lambda ctx, x: [x])
+    with pytest.raises(TypeError, match="Wrong.forward returned list, no tensor"):
+        Wrong.apply(x)
 
 
 def test_a_tensor_used_twice_counts_twice():
