@@ -146,13 +146,18 @@ class GraphWalk(Explorer):
         self._fit_slider()
         return page
 
+    def _refresh(self) -> None:
+        if self._controls:
+            self._fit_slider()  # first, for a slider clips the step that it is set to
+        super()._refresh()
+
     def _show(self) -> None:
         self._fit_slider()
         super()._show()
 
     def _fit_slider(self) -> None:
         slider = self._controls["step"]
-        slider.max = max(self.data.walk.last, slider.value, 1)
+        slider.max = max(self.data.walk.last, self.step, slider.value, 1)
 
 
 def _curve(places: np.ndarray, half: float, backward: bool) -> list[np.ndarray]:

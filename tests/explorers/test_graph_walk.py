@@ -142,3 +142,15 @@ def test_the_slider_ends_where_the_walk_does():
     assert "x*y + x" in explorer._sentence.value
     slider.value = 5
     assert "complete" in explorer.summary()
+
+
+def test_code_takes_a_longer_walk_past_the_end_of_the_old_one():
+    long = {"expression": "sin(x) + cos(y) + x*y", "step": 11}
+    explorer = GraphWalk(**long)
+    assert explorer.widget
+    explorer.update(expression="x*y", step=1)
+    assert (explorer.step, explorer._controls["step"].max) == (1, 3)
+    explorer.reset()
+    assert explorer.values == GraphWalk(**long).values
+    assert explorer._controls["step"].value == explorer._controls["step"].max == 11
+    assert "complete" in explorer._sentence.value
