@@ -56,6 +56,7 @@ def run_gate(folder: Path) -> dict[tuple[str, str], str | None]:
     command = [sys.executable, "-m", "pytest", "-c", CONFIGURATION, f"--rootdir={folder}"]
     command += ["-n0", "-p", "no:cacheprovider", f"--junitxml={report}", folder]
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    clean["PYTHONIOENCODING"] = "utf-8"  # a pipe of Windows is in another encoding
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, encoding="utf-8")
     assert done.returncode in (0, 1), done.stdout + done.stderr
     results = {}

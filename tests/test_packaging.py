@@ -195,6 +195,12 @@ def test_the_readme_opens_with_the_two_commands():
     ]
 
 
+def test_the_readme_lists_every_chapter_in_order():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"\]\(chapters/([^)]+)\)", readme)
+    assert listed == [path.name for path in chapters.notebooks(ROOT / "chapters")]
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_every_file_that_a_page_links_to_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -57,14 +57,16 @@ def the_rate_stands_inside_the_velocity():
     assert sp.expand(inside - outside) == 0
     after_a_change = MU * (ETA * u) + changed * g - changed * (MU * u + g)
     assert sp.factor(after_a_change) == MU * u * (ETA - changed)
-    v = u_ = 0.0
-    here = there = 1.0
-    for t in range(5):
-        eta = 0.1 if t < 3 else 0.01
-        v, u_ = 0.9 * v + eta * here, 0.9 * u_ + there
-        here, there = here - v, there - eta * u_
-    assert abs(here - there) > 0.1
-    return f"same for one η; with η = 0.1, then 0.01: {here:.4f} inside, {there:.4f} outside"
+    here, optimizer, there, velocity, gaps = np.ones(1), Momentum(0.1, 0.9), 1.0, 0.0, []
+    for t in range(5):  # on θ²/2, whose gradient is θ
+        optimizer.learning_rate = 0.1 if t < 3 else 0.01
+        optimizer.step(here, here.copy())
+        velocity = 0.9 * velocity + there
+        there -= optimizer.learning_rate * velocity
+        gaps.append(abs(here[0] - there))
+    assert max(gaps[:3]) < 1e-15
+    assert gaps[4] > 0.1
+    return f"same for one η; with η = 0.1, then 0.01: {here[0]:.4f} inside, {there:.4f} outside"
 
 
 @claim("P2.3.2-a", verdict="qualified", chapter=10)
