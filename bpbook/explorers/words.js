@@ -1,17 +1,32 @@
 // The sentence of an explorer on the page, in one live region that stays: screen readers tell that
-// its text has changed, but may not notice a region that is new. And a name for each slider of the
-// explorer: ipywidgets shows the label beside the handle, but does not give it to the handle.
+// its text has changed, but may not notice a region that is new. And what ipywidgets does not give
+// to the sliders of the explorer: their label as a name, of handle and number, and as a value what
+// the number beside them shows, where a slider over listed values has its place in the list.
 
 function render({ model, el }) {
   const sentence = el.appendChild(document.createElement("p"));
   sentence.setAttribute("role", "status");
   sentence.setAttribute("aria-atomic", "true");
 
+  const parts = (handle) => {
+    const slider = handle.closest(".widget-slider");
+    return ["label", "readout"].map((part) => slider.querySelector(`.widget-${part}`));
+  };
+  const value = (handle) => {
+    const shown = parts(handle)[1].textContent;
+    if (handle.getAttribute("aria-valuetext") === shown) return;
+    handle.setAttribute("aria-valuetext", shown);
+  };
+  const moves = new MutationObserver((changes) => changes.forEach(({ target }) => value(target)));
+
   const nameSliders = () => {
     const explorer = el.closest(".widget-vbox");
     for (const handle of explorer?.querySelectorAll("[role=slider]:not([aria-label])") ?? []) {
-      const label = handle.closest(".widget-slider").querySelector(".widget-label");
-      handle.setAttribute("aria-label", label.textContent);
+      const [label, readout] = parts(handle);
+      for (const part of [handle, readout]) part.setAttribute("aria-label", label.textContent);
+      readout.setAttribute("role", "textbox");
+      moves.observe(handle, { attributeFilter: ["aria-valuetext"] });
+      value(handle);
     }
   };
 
@@ -26,7 +41,7 @@ function render({ model, el }) {
   for (const name of ["change:value", "change:live"]) model.on(name, say);
   say();
   return () => {
-    shown.disconnect();
+    for (const observer of [shown, moves]) observer.disconnect();
     for (const name of ["change:value", "change:live"]) model.off(name, say);
   };
 }

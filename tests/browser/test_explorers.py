@@ -23,10 +23,12 @@ BUSY = """seconds => {
 
 
 def answers_key_and_mouse(shown: Shown, name: str) -> None:
-    """Each slider has a name, and the sentence stays the same node while its text changes."""
+    """Each slider tells what it is, and the sentence stays one node while its text changes."""
     for slider in getattr(explorers, name).settings.values():
         if isinstance(slider, (Slider, Stops)):
-            assert shown.root.get_by_role("slider", name=slider.label, exact=True).count() == 1
+            handle = shown.root.get_by_role("slider", name=slider.label, exact=True)
+            number = shown.root.get_by_role("textbox", name=slider.label, exact=True)
+            assert handle.get_attribute("aria-valuetext") == number.inner_text()
     region = shown.sentence.element_handle()
     index, key = shown.free_slider()
     assert moved(shown, lambda: shown.handle(index).press(key)), name
