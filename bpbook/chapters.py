@@ -89,11 +89,13 @@ def copy(source: Path, target: Path) -> dict[str, str]:
     """
     target.mkdir(parents=True, exist_ok=True)
     written = _read_manifest(target)
+    before = dict(written)
     outcome: dict[str, str] = {}
     for name in _names(source):
         outcome |= _place(name, (source / name).read_bytes(), target, written)
-    manifest = json.dumps(written, indent=1, sort_keys=True) + "\n"
-    write_atomically(target / MANIFEST, manifest.encode())
+    if written != before:  # a folder that is up to date may be read-only
+        manifest = json.dumps(written, indent=1, sort_keys=True) + "\n"
+        write_atomically(target / MANIFEST, manifest.encode())
     return outcome
 
 
