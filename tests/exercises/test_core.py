@@ -112,3 +112,24 @@ def test_whole_numbers_are_quoted_and_not_compared_as_multiples():
     assert difference(12.5, np.int64(12)) == "You gave 12.5, wanted 12."
     assert "shape (1,)" in difference([7], 12)
     assert "factor, 2" in difference(np.array([2, 4]), np.array([1, 2]))
+
+
+def test_one_number_is_a_multiple_only_by_a_small_whole_factor():
+    """1e-10 is near the whole number 0, and 5e8 is whole: neither is the slip that was made."""
+    for got, want in ((2e-9, 1.0), (1.0, 2e-9), (-20.03, 2e-9)):
+        assert "Largest error" in difference(got, want)
+    assert "factor, 64" in difference(64.0 / 3, 1.0 / 3)
+    assert "factor, 0.25" in difference(0.25 / 3, 1.0 / 3)
+
+
+def test_numbers_that_differ_are_shown_different():
+    assert "got 202256, wanted 202256.345" in difference(202256, 202256.345)
+
+
+def test_a_result_that_is_no_array_is_named_and_not_called_an_error_of_the_function():
+    pair = (np.zeros((2, 3)), lambda: 0)  # what an op returns
+    assert difference(pair, np.zeros((2, 3))) == "The result is a tuple; wanted numbers."
+
+
+def test_small_numbers_are_counted_right_as_they_are_judged():
+    assert "1 of 2 entries are right" in difference([1.5e-10, 2e-10], np.array([1e-10, 2e-10]))
