@@ -19,8 +19,8 @@ def chain(sizes: tuple[int, ...], seed: int) -> tuple[list, list, np.ndarray]:
 
 def small_chain() -> tuple[list, list, np.ndarray]:
     """A chain of square matrices to follow by hand."""
-    Ws = [np.array([[1, 2], [0, 1]]), np.array([[1, 0], [3, 1]])]
-    return Ws, [np.array([1, 0.5]), np.array([0.5, 1])], np.array([1, 2])
+    Ws = [np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [3.0, 1.0]])]
+    return Ws, [np.array([1.0, 0.5]), np.array([0.5, 1.0])], np.array([1.0, 2.0])
 
 
 def in_ascending_order(Ws, slopes, delta):
@@ -65,7 +65,7 @@ def last_singular_value_of_any_matrix(W, slope):
     ),
 )
 def stretch_of_a_layer(W, slope):
-    """(least, most) that ‖diag(slope) Wᵀ δ‖ / ‖δ‖ is sure to lie between, for any δ."""
+    """(least, most) that ‖diag(slope) Wᵀ δ‖ / ‖δ‖ can be, bounded factor by factor, for any δ."""
     s = np.linalg.svd(W, compute_uv=False)
     rows, columns = W.shape
     # More errors than units to receive them: some combination of errors arrives as 0.
@@ -155,8 +155,8 @@ def cancels(answer) -> str | None:
         pair = answer(n)
         if pair is None or pair is ...:
             return NOTHING
-        if not (isinstance(pair, tuple) and len(pair) == 2):
-            return f"Return the pair (W1, W2); got a {type(pair).__name__}."
+        if not (isinstance(pair, tuple | list) and len(pair) == 2):
+            return f"Return the pair (W1, W2); the result is of type {type(pair).__name__}."
         W1, W2 = (np.asarray(W, dtype=float) for W in pair)
         if W1.shape[1:] != (n,) or W2.shape != (n, len(W1)):
             wanted = f"wanted (h, {n}) and ({n}, h) for n = {n}"

@@ -140,7 +140,7 @@ def adjoint_cases():
     "9.4",
     cases=adjoint_cases,
     slip=seed_of_ones,
-    rtol=1e-6,
+    rtol=1e-4,  # a forward difference will do
     hints=(
         "Jv is how op(x) changes along v: a central difference of op(x + h v), as large as out.",
         "The first number is (u * Jv).sum(). For the second, let vjp carry u back to x's side.",
@@ -203,9 +203,9 @@ def names_the_op(answer) -> str | None:
         ([ops.identity, shifted, square_forgotten], np.zeros(3)),
     ):
         got, want = answer(list(operations), x.copy()), first_wrong_op(operations, x)
-        if got is None or got is ...:
+        if got is ...:
             return NOTHING
-        if got != want:
+        if not np.array_equal(got, want):
             chain = ", ".join(op.__name__ for op in operations)
             return f"For the chain {chain} at x = {x}: got {got}, wanted {want}."
     return None
