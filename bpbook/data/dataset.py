@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from bpbook.ops import _check
+
 TEST_EVERY = 5
 
 
@@ -40,6 +42,7 @@ class Dataset:
 
 def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = np.float64) -> np.ndarray:
     """Turn integer labels (m,) into rows with a single 1: (m, classes)."""
+    _check.whole("classes", classes)
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(

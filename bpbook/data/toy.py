@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from bpbook.ops import _check
+
 from .dataset import TEST_EVERY, Dataset, split
 
 
@@ -35,7 +37,7 @@ def spirals(
 
     Each arm runs from the centre to radius 1. `n` counts all points, training and test.
     """
-    _positive("turns", turns)
+    _check.positive("turns", turns)
     rng, labels = _start(n, classes, noise, rng)
     radius = np.sqrt(rng.random(n))  # an arm of radius r is about r² long: even spacing
     angle = 2 * math.pi * (turns * radius + labels / classes)
@@ -81,28 +83,11 @@ def xor(n: int = 500, noise: float = 0.1, rng: int | np.random.Generator = 0) ->
 
 def _start(n, classes, noise, rng) -> tuple[np.random.Generator, np.ndarray]:
     """Check the arguments; return the generator and the labels 0, 1, ..., K-1, 0, 1, ..."""
-    _count("classes", classes, least=2)
-    _count("n", n, least=TEST_EVERY * classes)
-    if not _is_number(noise) or noise < 0:
-        raise ValueError(f"noise must be a finite number, 0 or more, got {noise!r}")
+    _check.whole("classes", classes, least=2)
+    _check.whole("n", n, least=TEST_EVERY * classes)
+    _check.number("noise", noise)
     return np.random.default_rng(rng), np.arange(n) % classes
 
 
 def _finish(X, labels, noise, rng) -> Dataset:
     return split(X + noise * rng.standard_normal(X.shape), labels, int(labels.max()) + 1)
-
-
-def _count(name: str, value: object, least: int) -> None:
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < least:
-        raise ValueError(f"{name} must be an integer, {least} or more, got {value!r}")
-
-
-def _positive(name: str, value: object) -> None:
-    if not _is_number(value) or value <= 0:
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
-
-
-def _is_number(value: object) -> bool:
-    is_real = isinstance(value, int | float | np.integer | np.floating)
-    return is_real and not isinstance(value, bool) and math.isfinite(value)

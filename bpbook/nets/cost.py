@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral
+
+from bpbook.nets.base import checked_sizes
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,7 @@ def multiply_adds(sizes: Sequence[int]) -> Cost:
 
     sizes: at least two positive integers. Raises ValueError otherwise.
     """
-    if len(sizes) < 2 or not all(isinstance(n, Integral) and n > 0 for n in sizes):
-        raise ValueError(f"sizes = {sizes!r}; wanted at least two positive integers, (n_0, …, n_L)")
-    sizes = [int(n) for n in sizes]  # Python's integers never overflow
+    sizes = checked_sizes(sizes)
     layers = list(pairwise(sizes))
     forward = sum(n_in * n_out for n_in, n_out in layers)
     parameters = sum((n_in + 1) * n_out for n_in, n_out in layers)

@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bpbook import ops
-from bpbook.nets.mlp import Init, Op, check_widths, initial_weights, lecun_normal
+from bpbook.nets.base import (
+    Init,
+    Op,
+    check_widths,
+    initial_weights,
+    lecun_normal,
+    op_name,
+)
 from bpbook.ops import _check
 from bpbook.ops.stochastic import dropout_mask
 
@@ -115,12 +122,11 @@ class Activation(Layer):
     """An op of the input alone: ``Activation(ops.relu)``."""
 
     def __init__(self, op: Op) -> None:
-        if not callable(op):
-            raise ValueError(f"op is {op!r}; wanted an op such as ops.relu")
+        _check.function("op", op, "ops.relu")
         self.op = op
 
     def _describe(self) -> str:
-        return getattr(self.op, "__name__", str(self.op))
+        return op_name(self.op)
 
 
 class MaxPool2d(Layer):
@@ -151,6 +157,8 @@ class Unflatten(Layer):
     """Rows as images: ``Unflatten(c, h, w)`` takes (m, c·h·w) -> (m, c, h, w)."""
 
     def __init__(self, *shape: int) -> None:
+        for i, n in enumerate(shape):
+            _check.whole(f"shape[{i}]", n)
         self.shape = shape
 
     def op(self, a: np.ndarray) -> tuple[np.ndarray, Callable]:
@@ -164,7 +172,8 @@ class _Norm(Layer):
     """A normalization of n columns or channels; γ starts at 1 and β at 0."""
 
     def __init__(self, n: int, eps: float = 1e-5) -> None:
-        check_widths(n, n)
+        _check.whole("n", n)
+        _check.number("eps", eps)
         self.n, self.eps = n, eps
         self.shapes = {"gamma": (n,), "beta": (n,)}
 
@@ -191,8 +200,7 @@ class BatchNorm(_Norm):
 
     def __init__(self, n: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(n, eps)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum is {momentum}; wanted a number in [0, 1]")
+        _check.number("momentum", momentum, 0, 1)
         self.momentum = momentum
 
     def initial_state(self, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -8,39 +8,20 @@ from itertools import pairwise
 import numpy as np
 
 from bpbook import ops
-
-Op = Callable[..., tuple[np.ndarray, Callable]]
-Init = Callable[[np.random.Generator, int, int], np.ndarray]
-
-# What turns the outputs, which the loss takes as logits, into a prediction.
-_LINKS = {ops.softmax_cross_entropy: ops.softmax, ops.sigmoid_binary_cross_entropy: ops.sigmoid}
-
-
-def lecun_normal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
-    """Normal weights of variance 1/n_in, so that z starts with about the variance of its input.
-
-    The default of a net; its kin are in ``bpbook.training.initializers``.
-    """
-    check_widths(n_out, n_in)
-    return rng.normal(0, n_in**-0.5, (n_out, n_in))
+from bpbook.nets.base import (
+    Init,
+    Net,
+    Op,
+    checked_sizes,
+    floating_dtype,
+    initial_weights,
+    lecun_normal,
+    op_name,
+)
+from bpbook.ops import _check
 
 
-def check_widths(n_out: int, n_in: int) -> None:
-    """Raise ValueError unless both are whole numbers, at least 1."""
-    for name, n in (("n_out", n_out), ("n_in", n_in)):
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"{name} is {n!r}; wanted a whole number, at least 1")
-
-
-def initial_weights(init: Init, rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
-    """What ``init`` draws; ValueError unless it is (n_out, n_in)."""
-    W = init(rng, n_out, n_in)
-    if np.shape(W) != (n_out, n_in):
-        raise ValueError(f"init gave shape {np.shape(W)}; wanted ({n_out}, {n_in})")
-    return W
-
-
-class MLP:
+class MLP(Net):
     """Layers z = a Wᵀ + b, a = σ(z), then a loss: chapter 3 as a class.
 
     sizes: (n_0, ..., n_L). activation: one op for the hidden layers (the output is then the
@@ -61,31 +42,24 @@ class MLP:
         rng: np.random.Generator | int = 0,
         dtype: type = np.float64,
     ) -> None:
-        self.sizes = _checked_sizes(sizes)
+        self.sizes = checked_sizes(sizes)
         self.depth = len(self.sizes) - 1
         self.activations = _per_layer(activation, self.depth)
-        self.loss_op = loss
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
         self._places = _places(self.sizes)
-        self._theta = np.zeros(self._places[-1][-1].stop, dtype)
-        self.W, self.b = self.views(self._theta)
+        super().__init__(np.zeros(self._places[-1][-1].stop, floating_dtype(dtype)), loss)
         rng = np.random.default_rng(rng)
         for W in self.W:
             W[:] = initial_weights(init, rng, *W.shape)
 
     @property
-    def theta(self) -> np.ndarray:
-        """Every parameter, in the order W1, b1, W2, b2, ...; assigning copies into its memory."""
-        return self._theta
+    def W(self) -> tuple[np.ndarray, ...]:
+        """The weight matrices (n_l, n_{l-1}), views into theta."""
+        return tuple(self.views(self._theta)[0])
 
-    @theta.setter
-    def theta(self, values: np.ndarray) -> None:
-        if np.shape(values) != self._theta.shape:
-            raise ValueError(
-                f"theta has shape {np.shape(values)}; this net has {self._theta.shape}"
-            )
-        self._theta[:] = values
+    @property
+    def b(self) -> tuple[np.ndarray, ...]:
+        """The biases (n_l,), views into theta."""
+        return tuple(self.views(self._theta)[1])
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -95,13 +69,6 @@ class MLP:
             for layer, pair in enumerate(zip(self.W, self.b, strict=True), 1)
             for kind, x in zip("Wb", pair, strict=True)
         }
-
-    @property
-    def names(self) -> list[str]:
-        """A name for each component of theta: W1[0, 3] leads from input 3 to unit 0 of layer 1."""
-        return [
-            f"{name}{list(i)}" for name, shape in self.shapes.items() for i in np.ndindex(shape)
-        ]
 
     def views(self, flat: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Weight matrices (n_l, n_{l-1}) and biases (n_l,) inside a flat vector, without a copy."""
@@ -120,14 +87,6 @@ class MLP:
     def forward(self, X: np.ndarray) -> np.ndarray:
         """The outputs a⁽ᴸ⁾ (m, n_L) for a batch X (m, n_0)."""
         return self.trace(X)[-1][1]
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """The outputs as the loss reads them: probabilities for a cross-entropy on logits."""
-        return _LINKS.get(self.loss_op, ops.identity)(self.forward(X))[0]
-
-    def loss(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-        """The mean loss over the batch."""
-        return self.loss_op(self.forward(X), Y)[0]
 
     def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean loss over the batch, and its gradient as a flat vector like theta.
@@ -171,15 +130,8 @@ class MLP:
         return np.asarray(X, self._theta.dtype)
 
     def __repr__(self) -> str:
-        hidden = ", ".join(f.__name__ for f in self.activations)
-        return f"MLP {'-'.join(map(str, self.sizes))} ({hidden}; {self.loss_op.__name__})"
-
-
-def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    whole = all(isinstance(n, (int, np.integer)) and n >= 1 for n in sizes)
-    if len(sizes) < 2 or not whole:
-        raise ValueError(f"sizes is {sizes}; wanted at least two whole numbers, each at least 1")
-    return tuple(int(n) for n in sizes)
+        each = ", ".join(map(op_name, self.activations))
+        return f"MLP {'-'.join(map(str, self.sizes))} ({each}; {op_name(self.loss_op)})"
 
 
 def _places(sizes: tuple[int, ...]) -> list[tuple[slice, tuple[int, int], slice]]:
@@ -193,8 +145,11 @@ def _places(sizes: tuple[int, ...]) -> list[tuple[slice, tuple[int, int], slice]
 
 
 def _per_layer(activation: Op | Sequence[Op], depth: int) -> tuple[Op, ...]:
-    if callable(activation):
+    if not isinstance(activation, Sequence) or isinstance(activation, str):
+        _check.function("activation", activation, "ops.tanh")
         return (activation,) * (depth - 1) + (ops.identity,)
     if len(activation) != depth:
         raise ValueError(f"activation has {len(activation)} ops; this net has {depth} layers")
+    for i, op in enumerate(activation):
+        _check.function(f"activation[{i}]", op, "ops.tanh")
     return tuple(activation)

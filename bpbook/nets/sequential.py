@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from bpbook import ops
+from bpbook.nets.base import Net, Op, floating_dtype, op_name
 from bpbook.nets.chain import Chain
 from bpbook.nets.layers import Layer
-from bpbook.nets.mlp import _LINKS, Op
 
 
-class Sequential:
+class Sequential(Net):
     """Layers one after the other, then a loss; ``MLP``'s interface, for every kind of layer.
 
     layers: from ``bpbook.nets.layers``. loss: an op from ``bpbook.ops``. rng: a Generator or a
@@ -36,19 +37,24 @@ class Sequential:
         rng: np.random.Generator | int = 0,
         dtype: type = np.float64,
     ) -> None:
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
+        dtype = floating_dtype(dtype)
+        if not isinstance(layers, Sequence):
+            raise ValueError(f"layers is {layers!r}; wanted a list, such as [Dense(2, 3)]")
         _keep_freed_memory()
         self._chain = Chain(*layers)
-        self.loss_op = loss
         rng = np.random.default_rng(rng)
         start = self._chain.init(rng)
-        self._theta = np.concatenate([np.zeros(0), *(x.ravel() for x in start)]).astype(dtype)
-        self.params = self.views(self._theta)
+        theta = np.concatenate([np.zeros(0), *(x.ravel() for x in start)]).astype(dtype)
+        super().__init__(theta, loss)
         self._state = {
             name: x.astype(dtype) if x.dtype.kind == "f" else x
             for name, x in self._chain.initial_state(rng).items()
         }
+
+    @property
+    def params(self) -> Mapping[str, np.ndarray]:
+        """The parameters by name, views into theta."""
+        return MappingProxyType(self.views(self._theta))
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -58,19 +64,6 @@ class Sequential:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each parameter, by name, in theta's order."""
         return self._chain.shapes
-
-    @property
-    def theta(self) -> np.ndarray:
-        """Every parameter, layer by layer; assigning copies into its memory."""
-        return self._theta
-
-    @theta.setter
-    def theta(self, values: np.ndarray) -> None:
-        if np.shape(values) != self._theta.shape:
-            raise ValueError(
-                f"theta has shape {np.shape(values)}; this net has {self._theta.shape}"
-            )
-        self._theta[:] = values
 
     @property
     def state(self) -> dict[str, np.ndarray]:
@@ -85,13 +78,6 @@ class Sequential:
             if np.shape(values[name]) != x.shape:
                 raise ValueError(f"state {name} has shape {np.shape(values[name])}, not {x.shape}")
         self._state = {name: np.array(values[name], x.dtype) for name, x in self._state.items()}
-
-    @property
-    def names(self) -> list[str]:
-        """A name for each component of theta: 3.W[0, 1] leads from unit 1 to unit 0 in layer 3."""
-        return [
-            f"{name}{list(i)}" for name, shape in self.shapes.items() for i in np.ndindex(shape)
-        ]
 
     def views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         """The parameters by name inside a flat vector, without a copy."""
@@ -109,14 +95,6 @@ class Sequential:
         """The last layer's output for a batch X, in evaluation mode."""
         last = deque(self._outputs(X), maxlen=1)  # an earlier layer's memory is free by then
         return last[0]
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """The outputs as the loss reads them: probabilities for a cross-entropy on logits."""
-        return _LINKS.get(self.loss_op, ops.identity)(self.forward(X))[0]
-
-    def loss(self, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-        """The mean loss over the batch, in evaluation mode."""
-        return self.loss_op(self.forward(X), Y)[0]
 
     def loss_and_grad(self, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mean loss over the batch in training mode, and its gradient, flat like theta.
@@ -158,7 +136,7 @@ class Sequential:
         return np.asarray(X, self._theta.dtype)
 
     def __repr__(self) -> str:
-        return f"Sequential({self._chain._describe()}; {self.loss_op.__name__})"
+        return f"Sequential({self._chain._describe()}; {op_name(self.loss_op)})"
 
 
 def _keep_freed_memory() -> None:

@@ -1,4 +1,4 @@
-"""Early, named errors for the ops.
+"""Early, named errors for the ops, and for what stands on them.
 
 Symbols pass: they are a subclass of NumPy's array, of dtype object, and stand for every value. An
 array of objects that is not of a subclass is refused.
@@ -6,7 +6,9 @@ array of objects that is not of a subclass is refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -144,8 +146,8 @@ def _vectors(z: np.ndarray, axis: int, vectors: dict[str, np.ndarray]) -> None:
 
 def rate(value: float) -> None:
     """A probability of being dropped, less than 1."""
-    if not 0 <= value < 1:
-        raise ValueError(f"rate is {value}; wanted a probability in [0, 1)")
+    if not (is_number(value) and 0 <= value < 1):
+        raise ValueError(f"rate is {value!r}; wanted a probability in [0, 1)")
 
 
 def images(name: str, x: np.ndarray) -> None:
@@ -177,8 +179,43 @@ def convolution(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
 def pair(name: str, value: Pair, least: int) -> tuple[int, int]:
     """One whole number for each direction, of one or two given."""
     both = value if isinstance(value, Sequence) else (value, value)
-    if len(both) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in both):
+    if len(both) != 2 or not all(is_whole(n, least) for n in both):
         raise ValueError(
             f"{name} is {value!r}; wanted a whole number, at least {least}, or a pair of them"
         )
     return int(both[0]), int(both[1])
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether it is an integer of any kind, not below ``least``; a bool is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite real number of any kind; a bool is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def whole(name: str, value: object, least: int = 1) -> None:
+    """An integer of any kind, not below ``least``."""
+    if not is_whole(value, least):
+        raise ValueError(f"{name} is {value!r}; wanted a whole number, at least {least}")
+
+
+def number(name: str, value: object, least: float = 0, most: float = math.inf) -> None:
+    """A finite number from ``least`` to ``most``."""
+    if not (is_number(value) and least <= value <= most):
+        top = f" to {most:g}" if most < math.inf else " or more"
+        raise ValueError(f"{name} is {value!r}; wanted a finite number, {least:g}{top}")
+
+
+def positive(name: str, value: object) -> None:
+    """A finite number above 0."""
+    if not (is_number(value) and value > 0):
+        raise ValueError(f"{name} is {value!r}; wanted a positive finite number")
+
+
+def function(name: str, value: object, example: str) -> None:
+    """Something to call."""
+    if not callable(value):
+        raise ValueError(f"{name} is {value!r}; wanted a function, such as {example}")

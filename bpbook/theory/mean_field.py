@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpbook.nets.mlp import Op
+from bpbook.nets.base import Op
 
 REACH = 10.0  # standard deviations: beyond them lies 1e-23 of a normal variable
 

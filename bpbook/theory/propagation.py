@@ -6,15 +6,14 @@ Each layer is z = norm(a Wᵀ), f = φ(z), and a = f, or with a residual connect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bpbook import ops
+from bpbook.nets.base import Op
 from bpbook.theory.mean_field import slope_factor, variance_map
-
-Op = Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from bpbook.ops import _check
+
 
 def clip_by_norm(grad: np.ndarray, limit: float) -> float:
     """Scale ``grad`` (n,) so that its norm is at most ``limit`` (E2.1.2-e), and return ‖grad‖.
@@ -35,8 +37,7 @@ def clip_by_value(grad: np.ndarray, limit: float) -> float:
 
 def _peak(grad: np.ndarray, limit: float) -> tuple[float, float]:
     """The largest |entry|, and the norm as a multiple of it: no square over- or underflows."""
-    if not (0 < limit < math.inf):
-        raise ValueError(f"limit is {limit!r}; wanted a positive finite number")
+    _check.positive("limit", limit)
     if grad.dtype.kind != "f":
         raise ValueError(f"grad has dtype {grad.dtype}; wanted a floating dtype")
     peak = float(np.abs(grad).max(initial=0))

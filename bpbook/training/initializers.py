@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 # A net needs one initializer for its default, and `nets` must not import `training`.
-from bpbook.nets.mlp import Init, check_widths, lecun_normal
+from bpbook.nets.base import Init, check_widths, lecun_normal
 
 __all__ = [
     "Init",

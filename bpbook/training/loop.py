@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from bpbook.ops import _check
+
 from .history import History
 from .monitors import all_finite, first_non_finite
 from .schedules import ReduceOnPlateau, Schedule
@@ -67,10 +69,15 @@ def fit(
 
     Raises ValueError for data that are not finite or have different numbers of rows.
     """
-    _check_count("epochs", epochs)
-    _check_count("batch_size", batch_size)
-    _check_function("clip", clip, f"lambda g: clip_by_norm(g, {clip!r})")
-    _check_function("schedule", schedule, f"constant({schedule!r})")
+    _check.whole("epochs", epochs)
+    _check.whole("batch_size", batch_size)
+    for name, value, example in (
+        ("clip", clip, f"lambda g: clip_by_norm(g, {clip!r})"),
+        ("schedule", schedule, f"constant({schedule!r})"),
+        ("on_step", on_step, "print"),
+    ):
+        if value is not None:
+            _check.function(name, value, example)
     X, Y = _training_data(net, X, Y)
     if validation is not None:
         _check_batch(*validation, "validation ")
@@ -172,17 +179,6 @@ def _bar(total: int, progress: bool | None):
 
     # tqdm reads None as: only on a terminal.
     return tqdm(total=total, unit="step", disable=None if progress is None else not progress)
-
-
-def _check_count(name: str, value: object) -> None:
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < 1:
-        raise ValueError(f"{name} must be an integer, 1 or more, got {value!r}")
-
-
-def _check_function(name: str, value: object, example: str) -> None:
-    if value is not None and not callable(value):
-        raise ValueError(f"{name} is {value!r}; wanted a function, {example}")
 
 
 def _training_data(net: Net, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,29 +12,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+
+from bpbook.ops import _check
 
 Schedule = Callable[[int], float]
 
 
 def constant(learning_rate: float) -> Schedule:
     """The same rate at every step."""
-    _check("learning_rate", learning_rate, 0, math.inf)
+    _check.number("learning_rate", learning_rate)
     return lambda step: learning_rate
 
 
 def step_decay(learning_rate: float, every: int, factor: float = 0.1) -> Schedule:
     """η · factor^⌊t / every⌋, PyTorch's `StepLR` (C3.3.1-a)."""
-    _check("learning_rate", learning_rate, 0, math.inf)
-    _check_steps("every", every)
-    _check("factor", factor, 0, 1)
+    _check.number("learning_rate", learning_rate)
+    _check.whole("every", every)
+    _check.number("factor", factor, 0, 1)
     return lambda step: learning_rate * factor ** (step // every)
 
 
 def exponential_decay(learning_rate: float, factor: float) -> Schedule:
     """η · factorᵗ. With factor 0.1^(1/30) it meets the step decay by 0.1 every 30 steps."""
-    _check("learning_rate", learning_rate, 0, math.inf)
-    _check("factor", factor, 0, 1)
+    _check.number("learning_rate", learning_rate)
+    _check.number("factor", factor, 0, 1)
     return lambda step: learning_rate * factor**step
 
 
@@ -44,15 +45,15 @@ def cosine(learning_rate: float, T_max: int, lowest: float = 0.0) -> Schedule:
     It is lowest at T_max and then *rises*, back to η at 2 T_max: let T_max be the whole run.
     PyTorch computes it from the rate before, by a ratio, and differs by rounding only.
     """
-    _check("learning_rate", learning_rate, 0, math.inf)
-    _check_steps("T_max", T_max)
-    _check("lowest", lowest, 0, learning_rate)
+    _check.number("learning_rate", learning_rate)
+    _check.whole("T_max", T_max)
+    _check.number("lowest", lowest, 0, learning_rate)
     return lambda step: _between(learning_rate, lowest, step / T_max)
 
 
 def warm_restarts(learning_rate: float, period: int, lowest: float = 0.0) -> Schedule:
     """The falling half of a cosine, begun anew every `period` steps (Loshchilov & Hutter 2017)."""
-    _check_steps("period", period)
+    _check.whole("period", period)
     falling = cosine(learning_rate, period, lowest)
     return lambda step: falling(step % period)
 
@@ -71,11 +72,11 @@ def one_cycle(
     rise: the share of the `total` steps on the way up. The numbers and the two cosines are those of
     PyTorch's `OneCycleLR`. After `total` steps the rate stays where it is.
     """
-    _check("peak", peak, 0, math.inf)
-    _check_steps("total", total, least=2)
-    _check("rise", rise, 0, 1)
-    _check("start_divisor", start_divisor, 1, math.inf)
-    _check("end_divisor", end_divisor, 1, math.inf)
+    _check.number("peak", peak)
+    _check.whole("total", total, least=2)
+    _check.number("rise", rise, 0, 1)
+    _check.number("start_divisor", start_divisor, 1)
+    _check.number("end_divisor", end_divisor, 1)
     start, last = peak / start_divisor, total - 1
     top = max(rise * total - 1, 0)  # the step of the peak, a fraction: so PyTorch has it
 
@@ -93,10 +94,9 @@ def warmup(schedule: Schedule, steps: int, start: float = 0.1) -> Schedule:
 
     Gradual warm-up (Goyal et al. 2017). PyTorch's `LinearLR`, then `SequentialLR`.
     """
-    if not callable(schedule):
-        raise ValueError(f"schedule is {schedule!r}; wanted a function, constant({schedule!r})")
-    _check_steps("steps", steps, least=0)
-    _check("start", start, 0, 1)
+    _check.function("schedule", schedule, f"constant({schedule!r})")
+    _check.whole("steps", steps, least=0)
+    _check.number("start", start, 0, 1)
 
     def rate(step: int) -> float:
         if step < steps:
@@ -130,12 +130,12 @@ class ReduceOnPlateau:
     rest: int = field(default=0, init=False)  # epochs of cooldown left
 
     def __post_init__(self) -> None:
-        _check("learning_rate", self.learning_rate, 0, math.inf)
-        _check("factor", self.factor, 0, 1)
-        _check_steps("patience", self.patience, least=0)
-        _check("threshold", self.threshold, 0, 1)
-        _check_steps("cooldown", self.cooldown, least=0)
-        _check("lowest", self.lowest, 0, self.learning_rate)
+        _check.number("learning_rate", self.learning_rate)
+        _check.number("factor", self.factor, 0, 1)
+        _check.whole("patience", self.patience, least=0)
+        _check.number("threshold", self.threshold, 0, 1)
+        _check.whole("cooldown", self.cooldown, least=0)
+        _check.number("lowest", self.lowest, 0, self.learning_rate)
 
     def __call__(self, step: int) -> float:
         """The present rate: it too is a schedule, one that moves when it is told."""
@@ -158,18 +158,3 @@ class ReduceOnPlateau:
 def _between(start: float, end: float, share: float) -> float:
     """Half a cosine from `start` at share 0 to `end` at share 1."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _check(name: str, value: object, least: float, most: float) -> None:
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not (real and math.isfinite(value) and least <= value <= most):
-        top = "" if most == math.inf else f" to {most:g}"
-        raise ValueError(
-            f"{name} is {value!r}; wanted a finite number, {least:g}{top or ' or more'}"
-        )
-
-
-def _check_steps(name: str, value: object, least: int = 1) -> None:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(f"{name} is {value!r}; wanted a whole number of steps, {least} or more")

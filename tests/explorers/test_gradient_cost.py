@@ -80,7 +80,7 @@ def test_counts_do_not_overflow():
 
 @pytest.mark.parametrize("sizes", [(), (3,), (3, 0), (3, 2.0), (3, -1, 2)])
 def test_sizes_that_are_no_network_are_refused(sizes):
-    with pytest.raises(ValueError, match="sizes = .*wanted at least two positive integers"):
+    with pytest.raises(ValueError, match="sizes is .*; wanted at least two whole numbers"):
         multiply_adds(sizes)
 
 

@@ -95,6 +95,45 @@ def test_a_kink_inside_the_step_is_a_false_alarm_that_a_smaller_step_avoids():
     assert not check_gradient(relu_sum, near, 1.01 * grad, step=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("f", "slope", "at"),
+    [
+        (lambda x: x**3, lambda x: 3 * x**2, 0.0),
+        (lambda x: x**3, lambda x: 3 * x**2, 1e-3),
+        (lambda x: np.tanh(30 * x), lambda x: 30 / np.cosh(30 * x) ** 2, 0.05),
+        (np.exp, np.exp, 20.0),
+        (np.log, lambda x: 1 / x, 0.02),
+    ],
+)
+def test_the_error_of_the_formula_is_no_error_of_the_gradient(f, slope, at):
+    """h²|f‴|/6 alone is above what is allowed there; the formula of fourth order has no such error.
+
+    (x³ at 0 has slope 0, and its central difference is h².)
+    """
+    x = np.array([at])
+    assert abs(numeric_gradient(lambda x: f(x).sum(), x) - slope(x)) > 1.9e-9 * slope(x)
+    assert check_gradient(lambda x: f(x).sum(), x, slope(x))
+    assert not check_gradient(lambda x: f(x).sum(), x, 1.0001 * slope(x) + 1e-9)
+
+
+def test_what_is_no_step_or_no_number_is_refused():
+    """A step that moves nothing would find every gradient right, or divide by zero."""
+    for step in (0, -1e-6, np.nan):
+        with pytest.raises(ValueError, match=f"step is {step}; wanted a positive finite number"):
+            check_gradient(bowl, X, slope(X), step=step)
+        with pytest.raises(ValueError, match=f"step is {step}; wanted"):
+            check_directions(ops.tanh, X, step=step)
+    with pytest.raises(ValueError, match="step is 1e-20, too small to move component 0 of theta"):
+        check_gradient(bowl, X, slope(X), step=1e-20)
+    with pytest.raises(ValueError, match="step is 1e-30, too small to move the arguments"):
+        check_directions(ops.tanh, X, step=1e-30)
+    with pytest.raises(ValueError, match="rtol is -1; wanted a finite number, 0 or more"):
+        check_gradient(bowl, X, slope(X), rtol=-1)
+    for f in (lambda x: x**2, lambda x: (x.sum(), x), lambda x: None):
+        with pytest.raises(ValueError, match="f returned .*; wanted one number"):
+            check_gradient(f, X, slope(X))
+
+
 # The complex step.
 
 
@@ -214,7 +253,7 @@ def test_entries_near_a_kink_need_a_small_step():
 
 
 def test_directions_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match="directions is 0; wanted at least 1"):
+    with pytest.raises(ValueError, match="directions is 0; wanted a whole number, at least 1"):
         check_directions(ops.tanh, X, directions=0)
     with pytest.raises(ValueError, match=r"vjp returned shapes \[\(2,\)\]; the arguments have"):
         check_directions(lambda x: (x, lambda u: u[:2]), X)

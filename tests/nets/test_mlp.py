@@ -1,5 +1,8 @@
 """The whole gradient of random networks, against differences and PyTorch; and the net's manners."""
 
+import copy
+import pickle
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -124,6 +127,29 @@ def test_views_share_memory_with_theta():
     assert len(net.names) == len(set(net.names)) == 13
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_copied_net_learns_alone_and_predicts_with_what_it_learned(copied):
+    """Copied views would stay as they were while theta learns."""
+    net = MLP((2, 3, 2), rng=0)
+    start, (X, Y) = net.theta.copy(), batch(net, 4)
+    twin = copied(net)
+    twin.theta -= twin.loss_and_grad(X, Y)[1]
+    again = MLP((2, 3, 2), rng=1)
+    again.theta = twin.theta
+    np.testing.assert_array_equal(twin.forward(X), again.forward(X))
+    assert twin.loss(X, Y) == twin.loss_and_grad(X, Y)[0] < net.loss(X, Y)
+    np.testing.assert_array_equal(net.theta, start)
+
+
+def test_parameters_live_in_theta_alone():
+    """An array put in W's place would be seen by some methods and not by others."""
+    net = MLP((2, 3, 1))
+    with pytest.raises(TypeError):
+        net.W[0] = np.ones((3, 2))
+    with pytest.raises(AttributeError):
+        net.b = [np.ones(3), np.ones(1)]
+
+
 def test_float32_stays_float32():
     net = MLP((3, 4, 2), ops.relu, dtype=np.float32)
     loss, grad = net.loss_and_grad(*batch(net, 5))
@@ -153,9 +179,26 @@ def test_bad_arguments_are_named():
         MLP([3, 0])
     with pytest.raises(ValueError, match="activation has 1 ops; this net has 2 layers"):
         MLP([3, 2, 1], [ops.tanh])
+    for sizes in (3, None, (True, 2), (2.0, 3), "32", iter([3, 2])):
+        with pytest.raises(ValueError, match="sizes is .*; wanted at least two whole numbers"):
+            MLP(sizes)
+    for activation in ("tanh", None):
+        with pytest.raises(ValueError, match="activation is .*; wanted a function, such as"):
+            MLP([3, 2, 1], activation)
+    with pytest.raises(ValueError, match=r"activation\[1\] is None; wanted a function"):
+        MLP([3, 2, 1], [ops.tanh, None])
+    with pytest.raises(ValueError, match="loss is 'mse'; wanted a function"):
+        MLP([3, 2], loss="mse")
+    with pytest.raises(ValueError, match="init is 'he'; wanted a function"):
+        MLP([3, 2], init="he")
     with pytest.raises(ValueError, match="dtype is int64"):
         MLP([3, 2], dtype=np.int64)
     with pytest.raises(ValueError, match=r"X has shape \(5, 2\); this net takes \(m, 3\)"):
         MLP([3, 2]).forward(np.ones((5, 2)))
     with pytest.raises(ValueError, match="theta has shape"):
         MLP([3, 2]).theta = np.zeros(3)
+
+
+def test_repr_names_every_op():
+    slanted = partial(ops.leaky_relu, slope=0.2)
+    assert repr(MLP((2, 3, 1), slanted, ops.mse)) == "MLP 2-3-1 (partial, identity; mse)"

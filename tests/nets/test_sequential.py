@@ -1,5 +1,8 @@
 """Sequential: the whole gradient against differences and PyTorch; both modes; and its state."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -360,6 +363,20 @@ def test_views_and_names():
     )
 
 
+def test_a_copied_net_learns_alone_and_predicts_with_what_it_learned():
+    net = Sequential([Dense(3, 4), BatchNorm(4), Dense(4, 2)])
+    X, Y = batch((5, 3), 2)
+    start, twin = net.theta.copy(), pickle.loads(pickle.dumps(copy.deepcopy(net)))
+    twin.theta -= twin.loss_and_grad(X, Y)[1]
+    again = Sequential([Dense(3, 4), BatchNorm(4), Dense(4, 2)], rng=1)
+    again.theta, again.state = twin.theta, twin.state
+    np.testing.assert_array_equal(twin.forward(X), again.forward(X))
+    np.testing.assert_array_equal(net.theta, start)
+    assert (net.state["2.mean"] == 0).all()
+    with pytest.raises(TypeError):
+        twin.params["1.W"] = np.ones((4, 3))
+
+
 def test_bad_arguments_are_named():
     net = Sequential([Dense(3, 4), Residual(Activation(ops.relu), Dense(4, 3))])
     with pytest.raises(ValueError, match=r"layer 1, Dense\(3, 4\): W has shape \(4, 3\); a has 5"):
@@ -368,6 +385,16 @@ def test_bad_arguments_are_named():
         net.forward(np.ones((2, 3)))
     with pytest.raises(ValueError, match="layer 2 is .*; wanted a Layer"):
         Sequential([Dense(3, 4), ops.relu])
+    with pytest.raises(ValueError, match=r"layers is Dense\(3, 4\); wanted a list"):
+        Sequential(Dense(3, 4))
+    with pytest.raises(ValueError, match="loss is 'mse'; wanted a function"):
+        Sequential([Dense(3, 4)], loss="mse")
+    with pytest.raises(ValueError, match=r"shape\[1\] is 0; wanted a whole number"):
+        Unflatten(2, 0)
+    with pytest.raises(ValueError, match="eps is -1; wanted a finite number, 0 or more"):
+        LayerNorm(3, eps=-1)
+    with pytest.raises(ValueError, match="momentum is nan; wanted a finite number, 0 to 1"):
+        BatchNorm(3, momentum=np.nan)
     with pytest.raises(ValueError, match="no layers"):
         Sequential([])
     with pytest.raises(ValueError, match="dtype is int64"):

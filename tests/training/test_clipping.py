@@ -115,7 +115,7 @@ def test_fit_without_clip_is_fit_with_a_limit_never_met():
 
 def test_fit_refuses_a_clip_that_is_no_function():
     d = data.moons(n=130)
-    with pytest.raises(ValueError, match=r"clip is 1.0; wanted a function, lambda g: clip_by_norm"):
+    with pytest.raises(ValueError, match=r"clip is 1.0; wanted a function, such as lambda g: clip"):
         fit(MLP((2, 6, 2)), d.X_train, d.Y_train, SGD(0.1), 1, 16, clip=1.0)
 
 

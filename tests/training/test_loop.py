@@ -177,8 +177,8 @@ def test_accuracy_over_several_chunks_is_that_of_the_whole():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs must be an integer, 1 or more, got 0"),
-        ({"batch_size": 2.5}, "batch_size must be an integer, 1 or more, got 2.5"),
+        ({"epochs": 0}, "epochs is 0; wanted a whole number, at least 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; wanted a whole number, at least 1"),
         ({"X": np.ones(104)}, r"X and Y must be .*got shapes \(104,\) and \(104, 2\)"),
         ({"Y": np.ones((3, 2))}, r"got shapes \(104, 2\) and \(3, 2\)"),
         ({"X": np.ones((0, 2)), "Y": np.ones((0, 2))}, "at least one"),

@@ -117,7 +117,7 @@ def test_plateau_with_a_negative_metric_does_cut():
     [
         (lambda: constant(-0.1), "learning_rate is -0.1; wanted a finite number, 0 or more"),
         (lambda: constant(math.nan), "learning_rate is nan"),
-        (lambda: step_decay(0.1, every=0), "every is 0; wanted a whole number of steps, 1 or more"),
+        (lambda: step_decay(0.1, every=0), "every is 0; wanted a whole number, at least 1"),
         (
             lambda: step_decay(0.1, every=30, factor=2),
             "factor is 2; wanted a finite number, 0 to 1",
@@ -129,8 +129,8 @@ def test_plateau_with_a_negative_metric_does_cut():
             "lowest is 0.2; wanted a finite number, 0 to 0",
         ),
         (lambda: warm_restarts(0.1, period=0), "period is 0"),
-        (lambda: warmup(0.1, steps=5), "schedule is 0.1; wanted a function, constant"),
-        (lambda: one_cycle(0.1, total=1), "total is 1; wanted a whole number of steps, 2 or more"),
+        (lambda: warmup(0.1, steps=5), "schedule is 0.1; wanted a function, such as constant"),
+        (lambda: one_cycle(0.1, total=1), "total is 1; wanted a whole number, at least 2"),
         (lambda: one_cycle(0.1, total=9, rise=1.5), "rise is 1.5"),
         (lambda: warmup(constant(1), steps=-1), "steps is -1"),
         (lambda: ReduceOnPlateau("0.1"), "learning_rate is '0.1'"),
@@ -199,7 +199,7 @@ def test_fit_feeds_the_plateau_once_an_epoch_with_the_validation_loss():
 
 
 def test_fit_refuses_a_number_for_a_schedule():
-    with pytest.raises(ValueError, match=r"schedule is 0\.1; wanted a function, constant\(0\.1\)"):
+    with pytest.raises(ValueError, match=r"schedule is 0\.1; .* such as constant\(0\.1\)"):
         train(0.1)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bpbook.ops import _check
+
 # Entries updated at a time: few enough that a block stays in the cache while the operations of a
 # rule pass over it, and enough that starting them does not count. The best measured, for SGD and
 # Adam on 2·10⁵ and 2·10⁶ parameters.
@@ -27,7 +29,7 @@ class Setting:
 
         A Python float takes an array's dtype; a NumPy float64 would widen float32 products.
         """
-        if not _is_real(value) or not self._allows(float(value)):
+        if not _check.is_number(value) or not self._allows(float(value)):
             raise ValueError(f"{self.name} must be a {self._wanted()}, got {value!r}")
         return float(value)
 
@@ -177,7 +179,7 @@ class Optimizer:
         started = self.vectors if begun else ()
         _same_names("state", state, [*first, *started])
         for name in first:
-            if not _is_real(state[name]):
+            if not _check.is_number(state[name]):
                 raise ValueError(f"{name} must be a number, got {state[name]!r}")
         if state["t"] < 0 or state["t"] != state["t"] // 1:
             raise ValueError(f"t must be a whole number of steps, got {state['t']!r}")
@@ -187,10 +189,6 @@ class Optimizer:
         if len(kinds) > 1 or any(kind[:2] != (1, "f") for kind in kinds):
             raise ValueError("the state's vectors are not floats (n,), or differ in shape or dtype")
         return numbers | vectors
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _find(optimizer: Optimizer, name: str) -> object:
