@@ -162,12 +162,15 @@ def judge_chain(compose: Callable[..., Op]) -> str | None:
     y = np.sin(x**2)
     if wrong := difference(answer[0], np.exp(y)):
         return f"out, for square, then sin, then exp: {wrong}"
-    if wrong := difference(answer[1](np.ones(2)), np.exp(y) * np.cos(x**2) * 2 * x):
-        return f"vjp of ones, for square, then sin, then exp at x = {x}: {wrong}"
+    slopes = np.exp(y) * np.cos(x**2) * 2 * x
+    rows = [answer[1](row) for row in np.eye(2)]
+    if wrong := difference(rows, np.diag(slopes)):
+        return f"vjp of the rows of the identity, for square, sin, exp at x = {x}: {wrong}"
+    row = np.array([1.0, -2.0])
     _, vjp = compose(ops.softmax, ops.square)(x)  # softmax's Jacobian is not diagonal
     p, softmax_vjp = ops.softmax(x)
-    wrong = difference(vjp(np.ones(2)), softmax_vjp(2 * p))
-    return wrong and f"vjp of ones, for softmax, then square: {wrong}"
+    wrong = difference(vjp(row), softmax_vjp(row * 2 * p))
+    return wrong and f"vjp of {row}, for softmax, then square: {wrong}"
 
 
 def compose_all_at_the_input(*steps):

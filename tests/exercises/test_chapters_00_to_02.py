@@ -1,0 +1,57 @@
+"""Answers that are right for one arriving slope, or one call, and wrong for others."""
+
+import numpy as np
+import pytest
+
+from bpbook.exercises import check
+
+
+def ignores_what_arrives(*steps):
+    def whole(x):
+        out, vjps = x, []
+        for step in steps:
+            out, vjp = step(out)
+            vjps.append(vjp)
+
+        def pull_back(d_out):
+            d = np.ones_like(d_out)
+            for vjp in reversed(vjps):
+                d = vjp(d)
+            return d
+
+        return out, pull_back
+
+    return whole
+
+
+def one_slope_for_each_entry(*steps):
+    def whole(x):
+        out, pull_back = ignores_what_arrives(*steps)(x)
+        slope = pull_back(np.ones_like(out))
+        return out, lambda d_out: d_out * slope
+
+    return whole
+
+
+def empties_its_list(*steps):
+    def whole(x):
+        out, vjps = x, []
+        for step in steps:
+            out, vjp = step(out)
+            vjps.append(vjp)
+
+        def pull_back(d_out):
+            while vjps:
+                d_out = vjps.pop()(d_out)
+            return d_out
+
+        return out, pull_back
+
+    return whole
+
+
+@pytest.mark.parametrize("slip", [ignores_what_arrives, one_slope_for_each_entry, empties_its_list])
+def test_a_composed_vjp_must_take_any_row_at_any_time(slip):
+    feedback = check("1.6", slip)
+    assert not feedback
+    assert "vjp of " in feedback.message
