@@ -149,8 +149,10 @@ def judge_poisson(answer: Callable) -> str | None:
     z = np.random.default_rng(26).uniform(0.5, 2, size=(3, 2))
     Y = np.array([[0.0, 2.0], [1.0, 5.0], [3.0, 0.0]])
     got, want = answer(z, Y), poisson_loss(z, Y)
-    if not isinstance(got, tuple) or len(got) != 2:
-        return NOTHING if got is None or got is ... else "Wanted a tuple (loss, vjp)."
+    if got is None or got is ...:
+        return NOTHING
+    if not (isinstance(got, tuple) and len(got) == 2 and callable(got[1])):
+        return "Wanted a pair (loss, vjp), vjp a function."
     wrong = difference(got[0], want[0])
     if wrong:
         return f"The loss: {wrong} (z is 0.5 to 2, three rows of two counts.)"

@@ -1,4 +1,4 @@
-"""Answers that are right for one arriving slope, or one call, and wrong for others."""
+"""Near misses of chapters 0 to 2, and what each is told."""
 
 import numpy as np
 import pytest
@@ -55,3 +55,10 @@ def test_a_composed_vjp_must_take_any_row_at_any_time(slip):
     feedback = check("1.6", slip)
     assert not feedback
     assert "vjp of " in feedback.message
+
+
+def test_a_gradient_in_the_place_of_the_vjp_is_named():
+    def gradient_itself(z, Y):
+        return (np.exp(z) - Y * z).sum() / len(z), (np.exp(z) - Y) / len(z)
+
+    assert check("2.6", gradient_itself).message == "Wanted a pair (loss, vjp), vjp a function."
