@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import plain
-from bpbook.autodiff.tape import Tensor, sweep
+from bpbook.autodiff.tape import Tensor
+from bpbook.autodiff.walk import sweep
 
 SYMBOLS = {
     "add": "+",

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import Box, apply, plain
-from bpbook.autodiff.tape import Tensor, read_only
+from bpbook.autodiff.tape import Tensor
+from bpbook.autodiff.walk import read_only
 
 
 class Context:

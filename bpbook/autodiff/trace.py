@@ -101,6 +101,9 @@ class Traced(NDArrayOperatorsMixin):
 
     __int__ = __index__ = __float__
 
+    def __repr__(self) -> str:
+        return f"Traced(shape={self.shape}, dtype={self.dtype})"
+
     def __eq__(self, other):
         return np.equal(self, other)
 

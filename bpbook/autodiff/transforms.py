@@ -13,8 +13,9 @@ import numpy as np
 
 from bpbook.autodiff.box import is_foreign, new_level, plain, unchanging
 from bpbook.autodiff.dual import check_fit, floating, jvp, like
-from bpbook.autodiff.tape import Tensor, sweep
+from bpbook.autodiff.tape import Tensor
 from bpbook.autodiff.tree import Tree, flatten, tree_map
+from bpbook.autodiff.walk import sweep
 
 Argnums = int | tuple[int, ...]
 

@@ -210,6 +210,11 @@ def test_a_readers_array_is_a_constant_from_the_trace_on():
     np.testing.assert_array_equal(times_c(np.ones(3)), np.ones(3))
 
 
+def test_a_stand_in_that_is_printed_says_what_is_known_of_it(capsys):
+    static.compile(lambda x: print(x) or x, np.zeros((2, 3)))
+    assert capsys.readouterr().out == "Traced(shape=(2, 3), dtype=float64)\n"
+
+
 def test_the_program_can_be_read():
     shown = repr(static.compile(lambda x, W: np.tanh(x @ W.T), np.zeros((2, 3)), np.zeros((4, 3))))
     assert [line.split("=")[1].split("(")[0].strip() for line in shown.splitlines()] == [
