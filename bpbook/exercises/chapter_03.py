@@ -26,7 +26,7 @@ def _error_without_slope(z, y):
         "With a = σ(z): ∂L/∂a = a − y, and σ'(z) = a(1 − a).",
     ),
 )
-def output_error(z, y):
+def error_at_the_output(z, y):
     """The error δ of a sigmoid output z (n,) under the loss ½‖σ(z) − y‖²."""
     a = 1 / (1 + np.exp(-z))
     return (a - y) * a * (1 - a)  # the slope of the loss in a, times the slope of a in z
@@ -48,7 +48,7 @@ def _sums_over_the_wrong_index(delta_next, W_next, a):
         "Transpose it for rows: (Wᵀδ)ᵀ = δᵀW. And tanh' = 1 − a².",
     ),
 )
-def hidden_error(delta_next, W_next, a):
+def error_one_layer_back(delta_next, W_next, a):
     """BP2 for a batch: delta_next (m, n_out), W_next (n_out, n_in), a = tanh(z) (m, n_in)."""
     back = delta_next @ W_next  # row form of Wᵀδ: unit i collects Σ_k δ_k W_ki
     return back * (1 - a**2)
@@ -67,7 +67,7 @@ def _averages_again(delta, a):
         "The sum of outer products over the rows is one matrix product. The 1/m is in δ already.",
     ),
 )
-def layer_gradients(delta, a):
+def gradients_of_a_layer(delta, a):
     """(∂L/∂W, ∂L/∂b) of a layer from its errors (m, n_out) and inputs (m, n_in), 1/m in delta."""
     dW = delta.T @ a  # (n_out, m) @ (m, n_in): sums δ_i a_j over the samples
     db = delta.sum(axis=0)  # a bias is a weight whose input is always 1
@@ -92,7 +92,7 @@ def _slope_at_the_wrong_place(W1, b1, W2, b2, x, y):
         "tanh'(z) = 1 − tanh²(z), which is 1 − a², not 1 − z². Near z = 0 the two nearly agree.",
     ),
 )
-def repaired_gradients(W1, b1, W2, b2, x, y):
+def gradients_of_two_layers(W1, b1, W2, b2, x, y):
     """The gradients dW1, db1, dW2, db2 of ½‖W2 tanh(W1 x + b1) + b2 − y‖², for one sample."""
     a1 = np.tanh(W1 @ x + b1)
     delta2 = W2 @ a1 + b2 - y
@@ -114,7 +114,7 @@ def _forgets_the_bypass(delta, W1, W2, x):
         "Add what comes back along each path; along the bypass it is δ itself, unchanged.",
     ),
 )
-def skip_error(delta, W1, W2, x):
+def error_before_the_block(delta, W1, W2, x):
     """∂L/∂x of the block z = x + W2 tanh(W1 x), from delta = ∂L/∂z; x (n,), W1 (k, n), W2 (n, k).
 
     The identity path brings δ back whole. That is why very deep nets are built of such blocks.
@@ -138,7 +138,7 @@ def _last_use_only(W, x, y):
         "One change of W changes both layers at once, so the two gradients add up.",
     ),
 )
-def shared_weights(W, x, y):
+def gradient_of_shared_weights(W, x, y):
     """∂L/∂W of L = ½‖W tanh(W x) − y‖²: one matrix, used in two layers; W (n, n)."""
     a1 = np.tanh(W @ x)
     delta2 = W @ a1 - y
@@ -163,7 +163,7 @@ def _diagonal_only(delta_next, W_next, p):
         "For a batch ⟨p, g⟩ is one number for each row: (p * g).sum(axis=1, keepdims=True).",
     ),
 )
-def hidden_softmax_error(delta_next, W_next, p):
+def error_of_hidden_softmax(delta_next, W_next, p):
     """BP2 where the hidden layer's activation is softmax: a batch of p (m, n_in), rows sum to 1.
 
     delta_next: (m, n_out), W_next: (n_out, n_in).

@@ -126,12 +126,15 @@ def proved_squared_error(answer) -> str | None:
     result = answer(z, Y)
     if result is None or result is ...:
         return difference(result, 0.0)
-    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-        return f"Return the pair (loss, vjp), vjp a function; got a {type(result).__name__}."
+    if not (isinstance(result, tuple) and len(result) == 2):
+        return f"Return the pair (loss, vjp); got a {type(result).__name__}."
+    if not callable(result[1]):
+        kind = type(result[1]).__name__
+        return f"Return the pair (loss, vjp), vjp a function of dloss; yours is a {kind}."
     if wrong := difference(result[0], softmax_squared_error(z, Y)[0]):
         return f"The loss: {wrong}"
     proof = prove(answer, (2, 3), (2, 3))
-    return None if proof else f"The loss is right; its vjp is {proof}."
+    return None if proof else f"The loss is right; its vjp is {proof} (u is dloss)."
 
 
 @exercise(
