@@ -11,7 +11,7 @@ from bpbook.ops import _check
 
 from .history import History
 from .monitors import all_finite, first_non_finite
-from .schedules import ReduceOnPlateau, Schedule
+from .schedules import Schedule
 
 ROWS = 4096  # how many samples `accuracy` predicts at a time, to bound its memory
 
@@ -57,30 +57,26 @@ def fit(
     progress: show a progress bar; None shows one on a terminal only, so notebooks stay clean.
     clip: shortens the gradient in place before each step, `lambda grad: clip_by_norm(grad, 1.0)`.
     schedule: gives the learning rate of each *step*, `schedule(0)` for the first of this call, from
-        `bpbook.training.schedules`; without one the optimizer keeps its own. A `ReduceOnPlateau` is
-        fed once an epoch: the loss on `validation`, or without it the training loss. One within
-        another schedule, as `warmup`, is not: call its `update` yourself.
+        `bpbook.training.schedules`; without one the optimizer keeps its own. One that has an
+        `update`, as `ReduceOnPlateau`, is fed once an epoch: the loss on `validation`, or without
+        it the training loss.
     on_step: called as `on_step(step, loss, grad)` after each step, the first being 1; `loss` and
         `grad` are those that the step used.
 
     When a loss, a gradient or the new theta is not finite, training stops: theta is left as it
     was before that step, which the history does not count; `History.stopped` and a RuntimeWarning
-    say at which step and layer the first NaN or infinity appeared.
+    say at which step and layer the first NaN or infinity appeared. An optimizer that made such a
+    theta remembers that step all the same: `reset` it before you go on.
 
-    Raises ValueError for data that are not finite or have different numbers of rows.
+    Raises ValueError for data that are not finite or have different numbers of rows, and for a
+    `validation` with other numbers of columns.
     """
     _check.whole("epochs", epochs)
     _check.whole("batch_size", batch_size)
-    for name, value, example in (
-        ("clip", clip, f"lambda g: clip_by_norm(g, {clip!r})"),
-        ("schedule", schedule, f"constant({schedule!r})"),
-        ("on_step", on_step, "print"),
-    ):
-        if value is not None:
-            _check.function(name, value, example)
+    _check_callables(optimizer, clip, schedule, on_step)
     X, Y = _training_data(net, X, Y)
     if validation is not None:
-        _check_batch(*validation, "validation ")
+        validation = _validation_data(validation, X, Y)
     history, rng = History(), np.random.default_rng(rng)
     with _bar(epochs * math.ceil(len(X) / batch_size), progress) as bar:
         for epoch in range(1, epochs + 1):
@@ -102,7 +98,7 @@ def fit(
             history.train_accuracy.append(accuracy(net, X, Y))
             if validation is not None:
                 history.validation_accuracy.append(accuracy(net, *validation))
-            if isinstance(schedule, ReduceOnPlateau):
+            if hasattr(schedule, "update"):
                 watched = history.train_loss[-1] if validation is None else net.loss(*validation)
                 schedule.update(float(watched))
             bar.set_postfix(loss=history.train_loss[-1], refresh=False)
@@ -113,13 +109,15 @@ def accuracy(net: Net, X: np.ndarray, Y: np.ndarray) -> float:
     """Return the share of samples that `net.predict` gets right, 0 to 1.
 
     The prediction is the largest entry of a row; with a single output, whether it exceeds 1/2. A
-    row with a NaN is wrong.
+    row with a NaN is wrong. Raises ValueError unless X, Y and the predictions fit.
     """
     _check_batch(X, Y)
     X, Y, right = np.asarray(X), np.asarray(Y), 0
     for i in range(0, len(X), ROWS):
         with np.errstate(over="ignore", invalid="ignore"):
             P, targets = net.predict(X[i : i + ROWS]), Y[i : i + ROWS]
+        if P.shape != targets.shape:
+            raise ValueError(f"Y has shape {Y.shape}; the net predicts {P.shape[1]} columns")
         hit = _decide(P) == _decide(targets)
         right += int((hit & ~np.isnan(P).any(axis=1)).sum())
     return right / len(X)
@@ -167,7 +165,7 @@ def _stop(history: History, epoch: int, problem: str) -> History:
     history.stopped = f"step {history.steps + 1} (epoch {epoch}), {problem}"
     warnings.warn(
         f"training stopped at {history.stopped}; theta is as it was before this step. "
-        "A smaller learning rate often helps.",
+        "A new optimizer with a smaller learning rate often helps.",
         RuntimeWarning,
         stacklevel=3,
     )
@@ -179,6 +177,19 @@ def _bar(total: int, progress: bool | None):
 
     # tqdm reads None as: only on a terminal.
     return tqdm(total=total, unit="step", disable=None if progress is None else not progress)
+
+
+def _check_callables(optimizer: object, clip: object, schedule: object, on_step: object) -> None:
+    """Refuse a class in an optimizer's place, and a number in a function's."""
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise ValueError(f"optimizer is {optimizer!r}; wanted one such as SGD(0.1)")
+    for name, value, example in (
+        ("clip", clip, f"lambda g: clip_by_norm(g, {clip!r})"),
+        ("schedule", schedule, f"constant({schedule!r})"),
+        ("on_step", on_step, "print"),
+    ):
+        if value is not None:
+            _check.function(name, value, example)
 
 
 def _training_data(net: Net, X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -200,3 +211,16 @@ def _check_batch(X: np.ndarray, Y: np.ndarray, which: str = "") -> None:
             f"{which}X and Y must be (m, n) and (m, K), one row per sample and at least one, "
             f"got shapes {shapes[0]} and {shapes[1]}"
         )
+
+
+def _validation_data(validation: object, X: np.ndarray, Y: np.ndarray) -> list[np.ndarray]:
+    """Check that it is a pair (X, Y) with the columns of the training data, before they train."""
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise ValueError(f"validation is a {type(validation).__name__}; wanted a pair (X, Y)")
+    _check_batch(*validation, "validation ")
+    for name, got, ours in (("X", validation[0], X), ("Y", validation[1], Y)):
+        if np.shape(got)[1] != ours.shape[1]:
+            raise ValueError(
+                f"validation {name} has shape {np.shape(got)}; {name} has {ours.shape[1]} columns"
+            )
+    return [np.asarray(values) for values in validation]

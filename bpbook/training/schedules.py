@@ -92,7 +92,8 @@ def one_cycle(
 def warmup(schedule: Schedule, steps: int, start: float = 0.1) -> Schedule:
     """Rise in a straight line from start · schedule(0) for `steps` steps; then the schedule begins.
 
-    Gradual warm-up (Goyal et al. 2017). PyTorch's `LinearLR`, then `SequentialLR`.
+    Gradual warm-up (Goyal et al. 2017). PyTorch's `LinearLR`, then `SequentialLR`. A schedule that
+    has to be told how training goes is told from the first epoch on, by the result's `update`.
     """
     _check.function("schedule", schedule, f"constant({schedule!r})")
     _check.whole("steps", steps, least=0)
@@ -103,6 +104,8 @@ def warmup(schedule: Schedule, steps: int, start: float = 0.1) -> Schedule:
             return schedule(0) * (start + (1 - start) * step / steps)
         return schedule(step - steps)
 
+    if hasattr(schedule, "update"):  # so that `fit` feeds a `ReduceOnPlateau` within
+        rate.update = schedule.update
     return rate
 
 

@@ -167,6 +167,12 @@ def test_accuracy_by_hand():
     assert accuracy(Fixed(), X[:, :1], Y[:, :1]) == 0.5  # one output: 0.9, 0.4 are right
 
 
+def test_accuracy_refuses_targets_of_another_width(moons):
+    """One column is read as yes or no, and would be compared with the number of a class."""
+    with pytest.raises(ValueError, match=r"Y has shape \(104, 1\); the net predicts 2 columns"):
+        accuracy(MLP((2, 2)), moons.X_train, moons.Y_train[:, :1])
+
+
 def test_accuracy_over_several_chunks_is_that_of_the_whole():
     d = data.blobs(n=12_000, noise=0.6)
     net = MLP((2, 3), rng=1)
@@ -185,15 +191,29 @@ def test_accuracy_over_several_chunks_is_that_of_the_whole():
         ({"X": np.full((104, 2), np.nan)}, "X must be finite in float64, row 0 is not"),
         ({"Y": np.full((104, 2), np.inf)}, "Y must be finite in float64, row 0 is not"),
         ({"validation": (np.ones((3, 2)), np.ones(3))}, "validation X and Y must be"),
+        ({"validation": np.ones((3, 2))}, r"validation is a ndarray; wanted a pair \(X, Y\)"),
+        ({"validation": (np.ones((3, 2)),)}, "validation is a tuple; wanted a pair"),
+        (
+            {"validation": (np.ones((3, 1)), np.ones((3, 2)))},
+            r"validation X has shape \(3, 1\); X has 2 columns",
+        ),
+        (
+            {"validation": (np.ones((3, 2)), np.ones((3, 1)))},
+            r"validation Y has shape \(3, 1\); Y has 2 columns",
+        ),
+        ({"optimizer": SGD}, r"optimizer is <class .*; wanted one such as SGD\(0.1\)"),
+        ({"optimizer": 0.1}, "optimizer is 0.1; wanted one"),
+        ({"on_step": 1}, "on_step is 1; wanted a function"),
         ({"Y": np.ones((104, 2))}, "one-hot"),
     ],
 )
 def test_fit_refuses_early(moons, change, message):
     arguments = {"X": moons.X_train, "Y": moons.Y_train, "epochs": 1, "batch_size": 16}
+    arguments["optimizer"] = SGD(0.1)
     net = MLP((2, 6, 2), rng=0)
     start = net.theta.copy()
     with pytest.raises(ValueError, match=message):
-        fit(net, optimizer=SGD(0.1), **{**arguments, **change})
+        fit(net, **{**arguments, **change})
     assert (net.theta == start).all()
 
 

@@ -198,6 +198,15 @@ def test_fit_feeds_the_plateau_once_an_epoch_with_the_validation_loss():
     assert fed == history.train_loss
 
 
+def test_fit_feeds_the_plateau_within_a_warmup():
+    """A threshold of 1 asks for a loss below 0: each epoch but the first halves the rate."""
+    plateau = ReduceOnPlateau(0.4, factor=0.5, patience=0, threshold=1)
+    history, _ = train(warmup(plateau, steps=7, start=0.5))
+    assert plateau.best == history.train_loss[0]
+    assert history.learning_rate[:7] == pytest.approx([0.4 * (0.5 + k / 14) for k in range(7)])
+    assert history.learning_rate[7:] == [0.4] * 7 + [0.2] * 7
+
+
 def test_fit_refuses_a_number_for_a_schedule():
     with pytest.raises(ValueError, match=r"schedule is 0\.1; .* such as constant\(0\.1\)"):
         train(0.1)
