@@ -11,31 +11,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bpbook.autodiff.trace import Program, Variable, getitem
+from bpbook.autodiff.step import call_into, is_elementwise, is_view
+from bpbook.autodiff.trace import Program, Variable
 from bpbook.autodiff.tree import flatten
-from bpbook.ops.arithmetic import is_number
 
 #: Entries that a fused run takes at a time: 128 kB of float64, some of which fit a core's cache.
 BLOCK = 16_384
 #: Fusing pays from here on; below, all of it fits the cache anyway.
 LONG = 4 * BLOCK
-
-VIEWS = {
-    np.broadcast_to,
-    np.expand_dims,
-    np.moveaxis,
-    np.ravel,
-    np.reshape,
-    np.squeeze,
-    np.swapaxes,
-    np.transpose,
-    getitem,
-}
 
 
 class Plan:
@@ -133,12 +120,12 @@ class Plan:
     def _write(self, v: Variable, place: int) -> None:
         """One call that writes v into a buffer; an elementwise one may take that of an input."""
         args, kwargs = self._bound(v)
-        if _elementwise(v):
+        if is_elementwise(v):
             self._release(v, place)
         out = self._arrays[v] = self._buffer(v)
-        if not _elementwise(v):
+        if not is_elementwise(v):
             self._release(v, place)
-        self._calls.append(_call(v, args, kwargs, out))
+        self._calls.append(call_into(v, args, kwargs, out))
 
     def _write_fused(self, run: list[Variable], views: list[Variable], places: dict) -> None:
         """All steps of a run on one block, then on the next; what stays within gets one block."""
@@ -169,7 +156,7 @@ class Plan:
             stop = min(start + BLOCK, size)
             for v, args, out in flat:
                 cut = [_cut(x, start, stop, size) for x in args]
-                self._calls.append(_call(v, cut, v.kwargs, _cut(out, start, stop, size)))
+                self._calls.append(call_into(v, cut, v.kwargs, _cut(out, start, stop, size)))
 
     def _flat(self, x: Any, short: dict) -> Any:
         if isinstance(x, Variable):
@@ -209,9 +196,7 @@ def _owners(inputs: list[Variable], steps: list[Variable]) -> dict[Variable, Var
     """For each variable the one whose memory it is in: itself, unless it is a view."""
     owners = {v: v for v in inputs}
     for v in steps:
-        source = v.inputs[0]
-        is_view = v.function in VIEWS and np.may_share_memory(v.example, source.example)
-        owners[v] = owners[source] if is_view else v
+        owners[v] = owners[v.inputs[0]] if is_view(v) else v
     return owners
 
 
@@ -219,23 +204,9 @@ def _layout(x: np.ndarray) -> tuple:
     return x.shape, x.strides, x.dtype
 
 
-def _elementwise(v: Variable) -> bool:
-    """A ufunc of numbers, entry by entry; one made of a Python function gives objects."""
-    return isinstance(v.function, np.ufunc) and v.function.signature is None and _takes_out(v)
-
-
-def _is_reduction(v: Variable) -> bool:
-    return isinstance(getattr(v.function, "__self__", None), np.ufunc)
-
-
-def _takes_out(v: Variable) -> bool:
-    numeric = isinstance(v.function, np.ufunc) and not v.function.types[0].endswith("O")
-    return numeric or _is_reduction(v)
-
-
 def _fusable(v: Variable) -> bool:
     """Elementwise on long arrays of one shape, in one piece of memory each, and numbers."""
-    if not _elementwise(v) or np.size(v.example) < LONG:
+    if not is_elementwise(v) or np.size(v.example) < LONG:
         return False
     arrays = [v.example, *(x.example if isinstance(x, Variable) else x for x in v.args)]
     long = [x for x in arrays if np.size(x) > 1]
@@ -247,43 +218,3 @@ def _cut(x: Any, start: int, stop: int, size: int) -> Any:
     if np.size(x) == 1:
         return x
     return x[start:stop] if x.size == size else x[: stop - start]
-
-
-def _call(v: Variable, args: list, kwargs: dict, out: np.ndarray) -> Callable[[], object]:
-    """v's function on these arguments, into ``out``.
-
-    By position, where NumPy's parsing of ``out=`` would take a third of a short call's time.
-    """
-    if _is_reduction(v):  # reduce(array, axis, dtype, out, keepdims)
-        options = {"axis": 0, "dtype": None, "keepdims": False} | kwargs
-        axis, dtype, keepdims = (options.pop(name) for name in ("axis", "dtype", "keepdims"))
-        return partial(v.function, *args, axis, dtype, out, keepdims, **options)
-    if not _takes_out(v):
-        return partial(_copy_result, out, v.function, args, kwargs)
-    if _elementwise(v):
-        args = _numbers_as_arrays(args)
-    if v.function in (np.maximum, np.minimum):  # a third position is deprecated there
-        return partial(v.function, *args, out=out, **kwargs)
-    return partial(v.function, *args, out, **kwargs)
-
-
-def _numbers_as_arrays(args: list) -> list:
-    """A Python number beside an array of floats becomes one in its dtype, as NumPy would have it,
-
-    but once, not at each call.
-    """
-    dtype = next(np.asarray(x).dtype for x in args if not is_number(x))
-    if dtype.kind != "f":
-        return args
-    return [np.asarray(x, dtype) if is_number(x) else x for x in args]
-
-
-def _copy_result(out: np.ndarray, function: Callable, args: tuple, kwargs: dict) -> None:
-    """For functions that cannot write into a given array."""
-    result = function(*args, **kwargs)
-    if result.shape != out.shape:  # it would be stretched, or not fit
-        raise ValueError(
-            f"{function.__name__} gave shape {result.shape} here and {out.shape} when it was "
-            "traced: its shape depends on numbers, which a static graph cannot follow"
-        )
-    np.copyto(out, result)
