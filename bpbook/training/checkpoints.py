@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bpbook.nets.base import Net
+
 from .optimizers.base import Optimizer
 
 FORMAT = "bpbook checkpoint 1"
@@ -27,11 +29,18 @@ def save(
     """Write net, optimizer and random state to ``path``, and return it; .npz is added if missing.
 
     rng: the Generator that shuffles the batches; with it, training that is resumed from the file
-    takes the very steps that it would have taken without a break. The file is written aside and
-    then put in place at once: whatever happens meanwhile, ``path`` holds the old file or the new.
-    A process that is killed may leave a hidden ``.part`` file beside it.
+    takes the very steps that it would have taken without a break. A schedule is not kept, for it is
+    a function of the step: after t steps go on with ``lambda step: schedule(step + t)``; the t of
+    all steps so far is ``optimizer.state["t"]``.
+
+    The file is written aside and then put in place at once: whatever happens meanwhile, ``path``
+    holds the old file or the new. A process that is killed may leave a hidden ``.part`` file beside
+    it. Raises FileNotFoundError when there is no such folder.
     """
     path = _with_npz(path)
+    _check_rng(rng)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent}")
     saved = optimizer.state_dict()
     numbers, vectors = _parted(saved["state"])
     meta = {
@@ -60,11 +69,13 @@ def load(
 ) -> None:
     """Put net, optimizer and rng into the state that :func:`save` wrote.
 
-    They must be made as they were then: the same sizes and dtype, the same rule, the same kind of
-    random generator. Raises FileNotFoundError, or ValueError when the file is cut, is no
-    checkpoint, or belongs to another net, optimizer or generator; then nothing is changed.
+    They must be made as they were then: the same layers, ops and dtype (a BatchNorm's momentum and
+    the numbers ε are not compared), the same rule, the same kind of random generator. Raises
+    FileNotFoundError, or ValueError when the file is cut, is no checkpoint, or belongs to another
+    net, optimizer or generator; then nothing is changed.
     """
     path = _with_npz(path)
+    _check_rng(rng)
     meta, arrays = _read(path)
     if meta["net"] != _layout(net):
         raise ValueError(f"{path} is of the net {meta['net']}; this one is {_layout(net)}")
@@ -91,11 +102,17 @@ def _with_npz(path: str | os.PathLike) -> Path:
     return path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
 
 
+def _check_rng(rng: object) -> None:
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng is {rng!r}; wanted a Generator, as np.random.default_rng(0) gives")
+
+
 def _layout(net) -> dict:
-    """What must be the same for theta to mean the same."""
+    """What must be the same for theta to mean the same: a net's repr names its layers and ops."""
     shapes = {name: list(shape) for name, shape in net.shapes.items()}
     state = {name: list(np.shape(x)) for name, x in getattr(net, "state", {}).items()}
-    kind, dtype = type(net).__name__, str(net.theta.dtype)
+    kind = repr(net) if isinstance(net, Net) else type(net).__name__
+    dtype = str(net.theta.dtype)
     return {"kind": kind, "dtype": dtype, "shapes": shapes, "state": state}
 
 

@@ -13,6 +13,7 @@ from bpbook.nets import MLP, Sequential
 from bpbook.nets.layers import Activation, BatchNorm, Dense, Dropout, LayerNorm
 from bpbook.training import SGD, Adam, Momentum, fit
 from bpbook.training.checkpoints import load, save
+from bpbook.training.schedules import cosine
 
 X, Y = (lambda d: (d.X_train[:200], d.Y_train[:200]))(data.digits())
 
@@ -163,11 +164,37 @@ def test_no_pickle_is_ever_loaded(tmp_path):
 def test_what_does_not_fit_is_refused(saved):
     unchanged(MLP((64, 9, 10)), Adam(0.01), saved, "is of the net")
     unchanged(a_net(dtype=np.float32), Adam(0.01), saved, "is of the net")
+    unchanged(MLP((64, 8, 10), ops.relu), Adam(0.01), saved, "tanh, identity.*relu, identity")
+    unchanged(MLP((64, 8, 10), loss=ops.mse), Adam(0.01), saved, "softmax_cross_entropy.*mse")
+    unchanged(a_net(), Adam(0.01), saved, "rng is 0; wanted a Generator", rng=0)
     unchanged(a_net(), SGD(0.1), saved, "does not fit this optimizer.*Adam")
     other = np.random.Generator(np.random.MT19937(0))
     unchanged(a_net(), Adam(0.01), saved, "PCG64 generator", rng=other)
     without = save(saved.with_name("without"), a_net(), Adam(0.01))
     unchanged(a_net(), Adam(0.01), without, "no random state", rng=np.random.default_rng(0))
+
+
+def test_save_names_what_it_cannot_use(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*none"):
+        save(tmp_path / "none" / "run", a_net(), SGD(0.1))
+    with pytest.raises(ValueError, match="rng is 7; wanted a Generator"):
+        save(tmp_path / "run", a_net(), SGD(0.1), 7)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_goes_on_where_it_was(tmp_path):
+    """As the docstring of ``save`` says: shifted by the steps taken."""
+    schedule = cosine(0.3, T_max=30)
+    whole, optimizer, rng = a_net(), Momentum(0.3), np.random.default_rng(7)
+    fit(whole, X, Y, optimizer, 4, 32, rng=rng, schedule=schedule)
+    first, optimizer, rng = a_net(), Momentum(0.3), np.random.default_rng(7)
+    fit(first, X, Y, optimizer, 2, 32, rng=rng, schedule=schedule)
+    path = save(tmp_path / "run", first, optimizer, rng)
+    later, optimizer, rng = a_net(), Momentum(0.3), np.random.default_rng(1)
+    load(path, later, optimizer, rng)
+    t = optimizer.state["t"]
+    fit(later, X, Y, optimizer, 2, 32, rng=rng, schedule=lambda step: schedule(step + t))
+    np.testing.assert_array_equal(later.theta, whole.theta)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(saved, monkeypatch):
