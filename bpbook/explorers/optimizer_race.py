@@ -18,7 +18,9 @@ from bpbook.explorers.settings import Choice, Several, Slider, Stops
 from bpbook.style import INK, MUTED, SERIES, VERMILLION
 from bpbook.theory.landscapes import LANDSCAPES
 
-RATES = tuple(float(f"{d}e{p}") for p in range(-4, 1) for d in (1, 1.5, 2, 3, 5, 7) if p + d < 3)
+RATES = tuple(
+    float(f"{d}e{p}") for p in range(-4, 1) for d in (1, 1.5, 2, 3, 5, 7) if d * 10**p < 3
+)
 RATE_SPAN = (1e-4, 40)  # of the axis; its right end has words
 SPANS = (100, 200, LIMIT)  # of the axis of steps, which grows
 MARKERS = "osD^vPX<>hp"

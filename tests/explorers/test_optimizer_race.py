@@ -107,6 +107,14 @@ def test_a_landscape_brings_its_start_unless_one_is_given():
     assert (explorer.start_x, explorer.start_y) == LANDSCAPES["quadratic"].start
 
 
+def test_each_decade_of_learning_rates_has_the_same_stops():
+    rates = OptimizerRace.learning_rate.options
+    for decade in (1e-4, 1e-3, 1e-2, 1e-1):
+        within = [rate / decade for rate in rates if decade <= rate < 9.9 * decade]
+        assert np.allclose(within, [1, 1.5, 2, 3, 5, 7], rtol=1e-12, atol=0)
+    assert rates[-3:] == (1, 1.5, 2)
+
+
 def test_a_start_outside_of_the_window_is_moved_to_its_edge():
     run = OptimizerRace(landscape="rosenbrock", start_x=5.0, start_y=-5.0).data
     assert run.start.tolist() == [2, -1]
