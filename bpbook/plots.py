@@ -183,23 +183,34 @@ def images(
 
 
 def heatmap(
-    matrix: np.ndarray, *, title: str, xlabel: str, ylabel: str, digits: int | None = 2
+    matrix: np.ndarray,
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    names: Sequence[str] | None = None,
+    digits: int | None = 2,
 ) -> Picture:
-    """A matrix as shades, symmetric about 0, with the numbers written in (digits=None: without)."""
+    """A matrix as shades, symmetric about 0, with the numbers written in (digits=None: without).
+
+    names: what its rows, and its columns, are called in place of 1, 2, …
+    """
     figure, axes = _figure(title, xlabel, ylabel)
     limit = float(np.abs(matrix).max()) or 1.0
     shades = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     axes.grid(False)
-    axes.set_xticks(range(matrix.shape[1]), range(1, matrix.shape[1] + 1))
-    axes.set_yticks(range(matrix.shape[0]), range(1, matrix.shape[0] + 1))
+    rows, columns = (names or range(1, n + 1) for n in matrix.shape)
+    axes.set_xticks(range(matrix.shape[1]), columns)
+    axes.set_yticks(range(matrix.shape[0]), rows)
     figure.colorbar(shades, ax=axes)
     if digits is not None:
         for (i, j), value in np.ndenumerate(matrix):
             dark = abs(value) > 0.6 * limit
             text = f"{value:.{digits}f}"
             axes.text(j, i, text, ha="center", va="center", color="white" if dark else "black")
-    size = " by ".join(map(str, matrix.shape))
-    return Picture(figure, f"{title}. A {size} matrix, {ylabel} by {xlabel}, {extent(matrix)}.")
+    what = f"A {' by '.join(map(str, matrix.shape))} matrix"
+    what += f" ({', '.join(names)})" if names else ""
+    return Picture(figure, f"{title}. {what}, {ylabel} by {xlabel}, {extent(matrix)}.")
 
 
 def regions(

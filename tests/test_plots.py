@@ -100,3 +100,16 @@ def luminance(color):
 def test_neighbouring_colours_differ_in_grey():
     greys = [luminance(s.color) for s in style.SERIES[:3]]
     assert min(abs(a - b) for a, b in pairwise(greys)) > 0.1
+
+
+def test_a_heatmap_calls_rows_and_columns_by_their_names():
+    def ticks(**names):
+        picture = plots.heatmap(np.eye(2), title="t", xlabel="column", ylabel="row", **names)
+        axes = picture.figure.axes[0]
+        return [
+            [label.get_text() for label in get()]
+            for get in (axes.get_xticklabels, axes.get_yticklabels)
+        ]
+
+    assert ticks() == [["1", "2"], ["1", "2"]]
+    assert ticks(names=("three", "five")) == [["three", "five"], ["three", "five"]]

@@ -20,7 +20,7 @@ PRECISIONS = (np.float32, np.float64)
 OFFSETS = (0, 10, 20, 50, 80, 85, 88, 90, 100, 200, 500, 700, 705, 710, 1000, 2000, 5000, 10000)
 #: log10 of the largest finite number of each precision: 38.5 and 308.3.
 LIMITS = tuple(float(np.log10(np.finfo(dtype).max)) for dtype in PRECISIONS)
-POWERS = (-50, 400)  # of ten, on the axis of e^z
+POWERS = (-50, 400)  # of ten, on the axis of Σ e^z
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,13 @@ class Scores:
 
     @property
     def power(self) -> float:
-        """log10 of the largest e^z."""
-        return float(self.z.max() / np.log(10))
+        """log10 of Σ e^z."""
+        return float(np.logaddexp.reduce(self.z) / np.log(10))
+
+    @property
+    def fits(self) -> tuple[bool, ...]:
+        """Whether Σ e^z is finite in each precision, so that the shares add up to 1."""
+        return tuple(bool(np.isclose(p.sum(), 1)) for p in self.unshifted)
 
 
 def unshifted_softmax(z: np.ndarray) -> np.ndarray:
@@ -54,7 +59,7 @@ def _numbers(*values: float) -> str:
 
 
 class SoftmaxCrossEntropy(Explorer):
-    """Move three scores; see p, p − y and the loss, and where e^z overflows without the shift."""
+    """Move three scores; see p, p − y and the loss, and where Σ e^z overflows without the shift."""
 
     title = "Softmax and cross-entropy"
     size = (7.2, 4.3)
@@ -80,14 +85,14 @@ class SoftmaxCrossEntropy(Explorer):
     @staticmethod
     def describe(data: Scores) -> str:
         verdicts = (
-            f"{np.dtype(dtype).name} gives ({_numbers(*p)})"
-            for dtype, p in zip(PRECISIONS, data.unshifted, strict=True)
+            f"{np.dtype(dtype).name} gives ({_numbers(*p)}){'' if fits else ', as Σ e^z is ∞,'}"
+            for dtype, p, fits in zip(PRECISIONS, data.unshifted, data.fits, strict=True)
         )
         return (
             f"z = ({_numbers(*data.z)}) gives p = ({_numbers(*data.p)}); the true class is "
             f"“{CLASSES[data.true]}”, so the loss is {_numbers(data.loss)} and "
             f"p − y = ({_numbers(*data.push)}); without the shift "
-            f"{' and '.join(verdicts)}."
+            f"{' and '.join(verdicts).rstrip(',')}."
         )
 
     def build(self, figure: Figure) -> None:
@@ -120,11 +125,11 @@ class SoftmaxCrossEntropy(Explorer):
         self._push_labels = [axes.add_artist(Readout(x, ha="center")) for x in range(3)]
 
     def _build_reach(self, axes: Axes) -> None:
-        axes.set(title="Without the shift: does the largest $e^z$ fit?", xlim=POWERS)
+        axes.set(title="Without the shift: does $\\Sigma\\, e^z$ fit?", xlim=POWERS)
         axes.set_yticks((0, 1), [np.dtype(dtype).name for dtype in PRECISIONS])
         ticks = range(0, 401, 100)
         axes.set_xticks(ticks, [f"$10^{{{power}}}$" for power in ticks])
-        axes.set(xlabel="largest $e^z$", ylim=(1.5, -0.5))
+        axes.set(xlabel="$\\Sigma\\, e^z$", ylim=(1.5, -0.5))
         for row, limit in enumerate(LIMITS):
             self._mark_overflow(axes, row, limit)
         self._reaches = axes.barh((0, 1), [0, 0], height=0.3, animated=True)
@@ -155,7 +160,7 @@ class SoftmaxCrossEntropy(Explorer):
 
     def _draw_reach(self, data: Scores) -> None:
         for row, bar in enumerate(self._reaches):
-            fits = data.power <= LIMITS[row]
-            bar.set(width=np.clip(data.power, *POWERS), facecolor=BLUE if fits else VERMILLION)
+            color = BLUE if data.fits[row] else VERMILLION
+            bar.set(width=np.clip(data.power, *POWERS), facecolor=color)
             bar.set_y(row + 0.05)
             self._verdicts[row].set_text(_numbers(*data.unshifted[row]))

@@ -1,5 +1,6 @@
 """SoftmaxCrossEntropy: what it draws is the mathematics, and what overflows is what overflows."""
 
+import matplotlib.colors
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from bpbook.explorers import SoftmaxCrossEntropy
 from bpbook.explorers.softmax_cross_entropy import CLASSES, LIMITS, unshifted_softmax
+from bpbook.style import BLUE, VERMILLION
 
 score = st.floats(-10, 10)
 simulate = SoftmaxCrossEntropy.simulate
@@ -50,7 +52,23 @@ def test_where_the_exponential_stops_fitting(offset, single, double):
     with np.errstate(over="ignore"):
         fits = [bool(np.isfinite(np.exp(data.z.astype(t))).all()) for t in (np.float32, np.float64)]
     assert [data.power <= limit for limit in LIMITS] == fits == [single, double]
-    assert [bool(np.isfinite(p).all()) for p in data.unshifted] == fits
+    assert list(data.fits) == fits
+
+
+def test_exponentials_that_fit_one_by_one_may_have_a_sum_that_does_not():
+    """Add 88 to our five's scores, 0.7 the largest: e^88.7 is a float32, and p = (0, 0, 0)."""
+    explorer = SoftmaxCrossEntropy(three=0.7, five=-0.8, eight=-0.2, offset=88)
+    data = simulate(**explorer.values)
+    assert np.isfinite(np.exp(data.z.astype(np.float32))).all()
+    assert np.array_equal(data.unshifted[0], [0, 0, 0])
+    assert LIMITS[0] < data.power < LIMITS[1]
+    assert data.fits == (False, True)
+    assert "float32 gives (0.000, 0.000, 0.000), as Σ e^z is ∞, and float64 gives (0.614" in (
+        explorer.summary()
+    )
+    explorer.png()
+    colors = [matplotlib.colors.to_hex(bar.get_facecolor()) for bar in explorer._reaches]
+    assert colors == [VERMILLION.lower(), BLUE.lower()]
 
 
 @pytest.mark.parametrize("offset", [10, 1000, 10000])
@@ -65,6 +83,7 @@ def test_one_overflowing_score_gives_nan_there_and_zero_elsewhere():
 
 
 def test_the_sentence_says_nan_where_the_unshifted_form_does():
-    assert "float32 gives (nan, nan, nan) and float64 gives (0.659, 0.242, 0.099)" in (
-        SoftmaxCrossEntropy(offset=100).summary()
+    assert (
+        "float32 gives (nan, nan, nan), as Σ e^z is ∞, and float64 gives (0.659, 0.242, 0.099)"
+        in (SoftmaxCrossEntropy(offset=100).summary())
     )
