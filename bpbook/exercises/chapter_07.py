@@ -153,7 +153,7 @@ def cancels(answer) -> str | None:
     """What is wrong with a pair (W1, W2) for which a + W2 relu(W1 a) should be 0, or None."""
     for n in (1, 3):
         pair = answer(n)
-        if pair is None or pair is ...:
+        if pair is ...:
             return NOTHING
         if not (isinstance(pair, tuple | list) and len(pair) == 2):
             return f"Return the pair (W1, W2); the result is of type {type(pair).__name__}."

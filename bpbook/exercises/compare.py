@@ -14,8 +14,10 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``, or
     as float32 allows where ``got`` has that dtype; SymPy expressions exactly.
     """
-    if got is None or got is ...:
+    if got is ...:
         return NOTHING
+    if got is None:
+        return "The result is None: does every way through your function end in a return?"
     if isinstance(want, tuple):
         return _tuples(got, want, rtol)
     if type(want).__module__.startswith("sympy"):

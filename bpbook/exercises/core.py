@@ -74,8 +74,8 @@ class Exercise:
 
 def _shown(answer: Callable, arguments: tuple) -> str:
     names = list(inspect.signature(answer).parameters)
-    pairs = zip(names, arguments, strict=False)
-    return ", ".join(f"{n} = {textwrap.shorten(repr(x), 70)}" for n, x in pairs) or "no arguments"
+    words = (textwrap.shorten(getattr(x, "__name__", repr(x)), 70) for x in arguments)
+    return ", ".join(map(" = ".join, zip(names, words, strict=False))) or "no arguments"
 
 
 _EXERCISES: dict[str, Exercise] = {}

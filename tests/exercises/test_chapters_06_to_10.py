@@ -56,3 +56,21 @@ def test_a_chain_without_a_wrong_op_that_falls_off_the_end_hears_so():
 
     assert "tanh, exp at x = [0.3 1.2]: got None, wanted -1" in check("9.6", first_wrong_op).message
     assert "wanted 1" in check("9.6", lambda operations, x: np.zeros(2)).message
+
+
+def test_a_return_that_is_missing_on_one_way_is_named_with_the_case_it_was_missed_in():
+    def clip_together(grads, limit):
+        norm = np.sqrt(sum((g * g).sum() for g in grads))
+        if norm > limit:
+            return tuple(g * limit / norm for g in grads)
+
+    said = check("7.5", clip_together).message
+    assert "The result is None" in said
+    assert "limit = 1.0" in said
+    assert "replace the ..." not in said
+
+
+def test_a_function_among_the_arguments_is_shown_by_its_name():
+    said = check("9.4", lambda op, x, u, v: (0, 0)).message
+    assert "op = affine, x = array" in said
+    assert "f = exp, x = 0.7" in check("9.3", lambda f, x: 0.0).message
