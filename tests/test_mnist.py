@@ -200,6 +200,21 @@ def test_mirrors_must_be_a_sequence(mirrors, tmp_path):
         data.mnist(tmp_path, mirrors)
 
 
+@pytest.mark.parametrize("timeout", [0, -1, None, float("nan"), "30"])
+def test_timeout_must_be_a_time(timeout, tmp_path):
+    with pytest.raises(
+        ValueError, match=f"timeout is {timeout!r}; wanted a positive finite number"
+    ):
+        data.mnist(tmp_path, timeout=timeout)
+
+
+def test_a_cache_that_is_no_folder_is_named(server, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="file"):
+        data.mnist(tmp_path / "file", [server.url("good")], files=FILES)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_images_and_labels_must_match(server, tmp_path, monkeypatch):
     content = {**CONTENT, NAMES[1]: gzip.compress(idx(np.arange(29) % 10), mtime=0)}
     monkeypatch.setitem(CONTENT, NAMES[1], content[NAMES[1]])

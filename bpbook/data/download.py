@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
+from bpbook.ops import _check
+
 from .dataset import Dataset, floating, one_hot
 from .idx import read_idx
 
@@ -50,12 +52,13 @@ def mnist(
     their SHA-256 sums.
 
     Raises ConnectionError when no mirror delivers, ValueError when a file is not what MNIST
-    consists of.
+    consists of, OSError when `cache` cannot be written to.
 
     Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), Gradient-based learning applied
     to document recognition, Proceedings of the IEEE 86(11), doi:10.1109/5.726791.
     """
     dtype = floating(dtype)
+    _check.positive("timeout", timeout)
     if isinstance(mirrors, str) or not mirrors:
         raise ValueError(f"mirrors must be a sequence of one or more URLs, got {mirrors!r}")
     folder = _folder(cache)

@@ -134,6 +134,28 @@ def test_what_is_no_step_or_no_number_is_refused():
             check_gradient(f, X, slope(X))
 
 
+@pytest.mark.parametrize("rtol", [None, 0.5])
+@pytest.mark.parametrize("given", [2.75, 3.25])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_error_is_the_gap_as_a_fraction_of_what_is_allowed(dtype, given, rtol):
+    """On a line of slope 3, central differences are exact: so the gap is 1/4."""
+    u, at = float(np.finfo(dtype).eps), 2.0
+    h = at * u ** (1 / 3)
+    relative = 50 * u ** (2 / 3) if rtol is None else rtol
+    allowed = relative * max(given, 3) + 4 * u * 3 * (at + h) / h
+    report = check_gradient(
+        lambda x: 3 * float(x[0]), np.array([at], dtype), np.array([given]), rtol=rtol
+    )
+    assert report.error[0] == pytest.approx(0.25 / allowed, rel=2e-3)
+
+
+@pytest.mark.parametrize(("times", "ok"), [(0.9, True), (1.1, False)])
+def test_near_0_a_gradient_counts_as_if_it_were_h(times, ok):
+    u = float(np.finfo(float).eps)
+    given = times * 50 * u ** (2 / 3) * u ** (1 / 3)
+    assert check_gradient(lambda x: 0.0, np.zeros(1), np.array([given])).ok is ok
+
+
 # The complex step.
 
 

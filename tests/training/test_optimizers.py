@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from bpbook.nets import MLP, Conv2d, Dense, Flatten, Sequential
-from bpbook.training import SGD, Adam, Lion, Momentum, Muon, Nadam, Nesterov, RMSProp, optimizers
+from bpbook.training import (
+    SGD,
+    AdaGrad,
+    Adam,
+    Lion,
+    Momentum,
+    Muon,
+    Nadam,
+    Nesterov,
+    RMSProp,
+    optimizers,
+)
 from bpbook.training.optimizers import BLOCK, CUBIC, Optimizer, newton_schulz
 
 SIZES = [0, 1, 5, BLOCK, BLOCK + 1, 2 * BLOCK + 7]
@@ -52,6 +63,10 @@ def test_one_optimizer_serves_vectors_of_several_sizes_and_dtypes():
     optimizer = SGD(0.5)
     for n, dtype in [(3, np.float64), (7, np.float32), (2, np.float64), (BLOCK + 3, np.float64)]:
         assert (optimizer.step(np.ones(n, dtype), np.ones(n, dtype)) == 0.5).all()
+    used, fresh = SGD(0.1), SGD(0.1)
+    used.step(np.ones(9), np.ones(9))
+    grad = normal(9, dtype=np.float32)
+    assert (used.step(grad.copy(), grad) == fresh.step(grad.copy(), grad)).all()  # bit for bit
 
 
 def test_a_long_step_allocates_nothing_after_the_first():
@@ -281,7 +296,10 @@ def test_decoupled_decay_is_in_no_average(make):
 
 
 def test_the_first_steps_by_hand():
-    """g = (3, −0.01): Adam's first step is η sign(g), RMSProp's η sign(g)/√(1 − γ)."""
+    """g = (3, −0.01): Adam's first step is η sign(g), RMSProp's η sign(g)/√(1 − γ).
+
+    With an ε of 1 Adam's is η g/(|g| + 1), and so is AdaGrad's.
+    """
     g = np.array([3.0, -0.01])
     for optimizer, want in (
         (SGD(0.1), -0.1 * g),
@@ -289,6 +307,8 @@ def test_the_first_steps_by_hand():
         (Nesterov(0.1, 0.9), -0.19 * g),
         (RMSProp(0.1, 0.75, eps=1e-30), -0.2 * np.sign(g)),
         (Adam(0.1, eps=1e-30), -0.1 * np.sign(g)),
+        (Adam(0.1, eps=1), -0.1 * g / (abs(g) + 1)),
+        (AdaGrad(0.1, eps=1), -0.1 * g / (abs(g) + 1)),
         (Lion(0.1), -0.1 * np.sign(g)),
     ):
         np.testing.assert_allclose(optimizer.step(np.zeros(2), g), want, rtol=1e-12)
