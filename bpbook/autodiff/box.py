@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from bpbook import ops
+from bpbook.autodiff.arraylike import ArrayLike
 from bpbook.autodiff.numpy_api import CONSTANT_FUNCTIONS, CONSTANT_UFUNCS, FUNCTIONS, UFUNCS
 from bpbook.ops.arithmetic import is_number
 
@@ -101,11 +101,10 @@ def _option(x: Any) -> Any:
     return x
 
 
-class Box(NDArrayOperatorsMixin):
+class Box(ArrayLike):
     """An array with more than its numbers; see the module. ``value`` is what is inside."""
 
     __slots__ = ("level", "value")
-    __hash__ = object.__hash__
 
     def _apply(self, op: Callable, args: tuple, kwargs: dict) -> Any:
         """Call ``op``, this box being one of the highest level among ``args``."""
@@ -165,22 +164,8 @@ class Box(NDArrayOperatorsMixin):
         return self.value.shape
 
     @property
-    def ndim(self) -> int:
-        return self.value.ndim
-
-    @property
-    def size(self) -> int:
-        return self.value.size
-
-    @property
     def dtype(self) -> np.dtype:
         return self.value.dtype
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def __iter__(self) -> Iterator:
-        return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
         return bool(plain(self))
@@ -197,10 +182,7 @@ class Box(NDArrayOperatorsMixin):
         """The number of an array that holds one."""
         return plain(self).item()
 
-    def __eq__(self, other):
-        return np.equal(self, other)
-
-    # The methods of arrays that ops and readers call.
+    # Methods that are called often, and so spare the way through NumPy's dispatch.
 
     def sum(self, axis=None, keepdims=False, out=None):
         result = apply(ops.sum, self, axis=axis, keepdims=keepdims)
@@ -212,46 +194,15 @@ class Box(NDArrayOperatorsMixin):
     def mean(self, axis=None, keepdims=False):
         return apply(ops.mean, self, axis=axis, keepdims=keepdims)
 
-    def max(self, axis=None, keepdims=False):
-        return apply(ops.max, self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis=None, keepdims=False):
-        return apply(ops.min, self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis=None, keepdims=False):
-        deviation = self - self.mean(axis=axis, keepdims=True)
-        return (deviation * deviation).mean(axis=axis, keepdims=keepdims)
-
     def reshape(self, *shape):
         return apply(ops.reshape, self, shape=shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self):
-        return self.reshape(-1)
-
-    flatten = ravel
 
     def transpose(self, *axes):
         axes = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, self, axes=axes)
 
-    @property
-    def T(self):
-        return self.transpose()
-
-    def swapaxes(self, i, j):
-        return np.swapaxes(self, i, j)
-
-    def squeeze(self, axis=None):
-        return np.squeeze(self, axis)
-
     def astype(self, dtype, copy=True):
         return self if self.dtype == dtype else apply(ops.cast, self, dtype=dtype)
-
-    def dot(self, other):
-        return np.dot(self, other)
-
-    def clip(self, min=None, max=None):
-        return np.clip(self, min, max)
 
     def __getitem__(self, key):
         return apply(ops.index, self, key=key)

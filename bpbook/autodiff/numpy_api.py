@@ -123,12 +123,13 @@ def _min(apply, x, axis=None, keepdims=False):
 
 @_translates(np.var)
 def _var(apply, x, axis=None, keepdims=False):
-    return x.var(axis=axis, keepdims=keepdims)
+    deviation = x - x.mean(axis=axis, keepdims=True)
+    return (deviation * deviation).mean(axis=axis, keepdims=keepdims)
 
 
 @_translates(np.std)
 def _std(apply, x, axis=None, keepdims=False):
-    return np.sqrt(x.var(axis=axis, keepdims=keepdims))
+    return np.sqrt(_var(apply, x, axis, keepdims))
 
 
 @_translates(np.reshape)

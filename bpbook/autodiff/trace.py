@@ -7,13 +7,13 @@ as a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from bpbook.autodiff.arraylike import ArrayLike
 from bpbook.autodiff.box import Box, unchanging
 from bpbook.autodiff.numpy_api import FUNCTIONS
 from bpbook.autodiff.tree import flatten, form
@@ -56,11 +56,10 @@ SHAPE_ONLY = {np.shape, np.ndim, np.size, np.iscomplexobj, np.zeros_like, np.one
 SHORT_POWERS = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.positive, 2: np.square}
 
 
-class Traced(NDArrayOperatorsMixin):
+class Traced(ArrayLike):
     """A stand-in for an array of known shape and dtype, whose numbers are not known yet."""
 
     __slots__ = ("program", "variable")
-    __hash__ = object.__hash__
 
     def __init__(self, variable: Variable, program: Program) -> None:
         self.variable, self.program = variable, program
@@ -104,9 +103,6 @@ class Traced(NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"Traced(shape={self.shape}, dtype={self.dtype})"
 
-    def __eq__(self, other):
-        return np.equal(self, other)
-
     def __pow__(self, exponent):
         if is_number(exponent) and exponent in SHORT_POWERS and self.dtype.kind == "f":
             return SHORT_POWERS[exponent](self)
@@ -117,22 +113,8 @@ class Traced(NDArrayOperatorsMixin):
         return np.shape(self.variable.example)
 
     @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return np.size(self.variable.example)
-
-    @property
     def dtype(self) -> np.dtype:
         return self.variable.example.dtype
-
-    def __len__(self) -> int:
-        return len(self.variable.example)
-
-    def __iter__(self) -> Iterator[Traced]:
-        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key):
         parts = key if isinstance(key, tuple) else (key,)
@@ -142,48 +124,6 @@ class Traced(NDArrayOperatorsMixin):
 
     def scatter(self, key, shape):
         return self.program.call(scattered, self, key, shape)
-
-    def sum(self, axis=None, keepdims=False):
-        return np.add.reduce(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis=None, keepdims=False):
-        return np.maximum.reduce(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis=None, keepdims=False):
-        return np.minimum.reduce(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis=None, keepdims=False):
-        return np.mean(self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis=None, keepdims=False):
-        return np.var(self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape):
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self):
-        return np.reshape(self, -1)
-
-    flatten = ravel
-
-    def squeeze(self, axis=None):
-        return np.squeeze(self, axis)
-
-    def dot(self, other):
-        return np.dot(self, other)
-
-    def clip(self, min=None, max=None):
-        return np.clip(self, min, max)
-
-    def transpose(self, *axes):
-        return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    @property
-    def T(self):
-        return np.transpose(self)
-
-    def swapaxes(self, i, j):
-        return np.swapaxes(self, i, j)
 
     def astype(self, dtype, copy=True):
         return self if self.dtype == dtype else self.program.call(cast, self, dtype)
