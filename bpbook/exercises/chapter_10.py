@@ -52,7 +52,7 @@ def oldest_gradient_first(grads, eta, mu):
         "The last one. The weights are μ^{t−1}, …, μ, 1, from the first row to the last.",
     ),
 )
-def velocity(grads, eta, mu):
+def velocity_after(grads, eta, mu):
     """v_t from v_0 = 0, for gradients g_0, …, g_{t−1} in the rows of (t, n), without a loop."""
     # Row k has been in the velocity for t − 1 − k steps since, and each multiplied it by μ.
     weights = mu ** np.arange(len(grads) - 1, -1, -1)
@@ -137,7 +137,7 @@ def orthogonal(answer) -> str | None:
     for shape in ((3, 3), (2, 5), (5, 2)):
         G = normal(*shape, seed=shape[0])
         got = answer(G.copy())
-        wrong = difference(got, by_newton_schulz(G), 1e-6)
+        wrong = difference(got, orthogonalized(G), 1e-6)
         if wrong == NOTHING:
             return wrong
         if wrong:
@@ -168,7 +168,7 @@ def said_by_singular_values(got, shape: tuple[int, int]) -> str:
         "s ← (3s − s³)/2 has the fixed point 1. A small s grows by 1.5 each time: 40 rounds do.",
     ),
 )
-def by_newton_schulz(G):
+def orthogonalized(G):
     """U Vᵀ for a matrix G = U S Vᵀ of full rank, by products of matrices alone."""
     X = G / np.linalg.norm(G)  # the iteration needs singular values below √3
     for _ in range(40):

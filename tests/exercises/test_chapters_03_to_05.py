@@ -18,7 +18,7 @@ def stubs(chapter: int) -> dict[str, str]:
     return dict(re.findall(r'check\("([\d.]+)", (\w+)\)', code))
 
 
-@pytest.mark.parametrize("chapter", [3, 4, 5])
+@pytest.mark.parametrize("chapter", range(1, 14))
 def test_a_solution_can_be_pasted_over_its_stub(chapter):
     """solution() prints a function of the stub's own name: run in its place, it is checked."""
     assert stubs(chapter) == {e.id: e.solution.__name__ for e in exercises(chapter)}
