@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
@@ -99,11 +98,11 @@ def products_from_both_ends(sizes):
 
     J_l has shape (n_l, n_{l−1}).
     """
-    first, last = sizes[0], sizes[-1]
-    # From the left: (n_L, n_l) times (n_l, n_{l−1}), for each l below L.
-    left = sum(last * n_out * n_in for n_in, n_out in pairwise(sizes[:-1]))
-    # From the right: (n_l, n_{l−1}) times (n_{l−1}, n_0), for each l above 1.
-    right = sum(n_out * n_in * first for n_in, n_out in pairwise(sizes[1:]))
+    first, last, depth = sizes[0], sizes[-1], len(sizes) - 1
+    # From the left: (n_L, n_k) times (n_k, n_{k−1}), for each k below L.
+    left = sum(last * sizes[k] * sizes[k - 1] for k in range(1, depth))
+    # From the right: (n_k, n_{k−1}) times (n_{k−1}, n_0), for each k above 1.
+    right = sum(sizes[k] * sizes[k - 1] * first for k in range(2, depth + 1))
     return left, right
 
 
