@@ -78,7 +78,8 @@ class MLP(Net):
     def trace(self, X: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """(z, a) of every layer for a batch X (m, n_0): all that the forward pass computes."""
         a, layers = self._inputs(X), []
-        for W, b, activation in zip(self.W, self.b, self.activations, strict=True):
+        Ws, bs = self.views(self._theta)
+        for W, b, activation in zip(Ws, bs, self.activations, strict=True):
             z, _ = ops.affine(a, W, b)
             a, _ = activation(z)
             layers.append((z, a))

@@ -128,7 +128,7 @@ class Sequential(Net):
         return loss, vjp, state
 
     def _outputs(self, X: np.ndarray):
-        params, state = list(self.params.values()), list(self._state.values())
+        params, state = list(self.views(self._theta).values()), list(self._state.values())
         steps = self._chain.steps(self._inputs(X), params, state, training=False)
         return (a for a, _, _ in steps)
 
