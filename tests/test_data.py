@@ -92,7 +92,7 @@ def test_digits_dtype(dtype):
 
 
 def test_digits_refuse_an_integer_dtype():
-    with pytest.raises(ValueError, match=r"dtype must be a floating type.*int64"):
+    with pytest.raises(ValueError, match=r"dtype is int64; wanted a floating dtype"):
         data.digits(np.int64)
 
 

@@ -51,7 +51,7 @@ def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = np.float64) -> n
     outside = labels[(labels < 0) | (labels >= classes)]
     if outside.size:
         raise ValueError(f"labels must lie in 0..{classes - 1}, got {outside[0]}")
-    return (labels[:, None] == np.arange(classes)).astype(floating(dtype))
+    return (labels[:, None] == np.arange(classes)).astype(_check.floating_dtype(dtype))
 
 
 def split(X: np.ndarray, labels: np.ndarray, classes: int) -> Dataset:
@@ -65,11 +65,3 @@ def split(X: np.ndarray, labels: np.ndarray, classes: int) -> Dataset:
         test[np.flatnonzero(labels == k)[TEST_EVERY - 1 :: TEST_EVERY]] = True
     Y = one_hot(labels, classes, X.dtype)
     return Dataset(X[~test], Y[~test], X[test], Y[test])
-
-
-def floating(dtype: DTypeLike) -> np.dtype:
-    """Return `dtype` as a NumPy dtype; a ValueError unless it is a floating one."""
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise ValueError(f"dtype must be a floating type such as float64, got {dtype}")
-    return dtype

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 
 from bpbook.ops import _check
 
-from .dataset import Dataset, floating, one_hot
+from .dataset import Dataset, one_hot
 from .idx import read_idx
 
 MIRRORS = (
@@ -57,7 +57,7 @@ def mnist(
     Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner (1998), Gradient-based learning applied
     to document recognition, Proceedings of the IEEE 86(11), doi:10.1109/5.726791.
     """
-    dtype = floating(dtype)
+    dtype = _check.floating_dtype(dtype)
     _check.positive("timeout", timeout)
     if isinstance(mirrors, str) or not mirrors:
         raise ValueError(f"mirrors must be a sequence of one or more URLs, got {mirrors!r}")

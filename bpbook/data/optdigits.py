@@ -5,7 +5,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .dataset import Dataset, floating, split
+from bpbook.ops import _check
+
+from .dataset import Dataset, split
 
 FULL = 16  # a pixel counts the inked dots in a 4x4 block of the scan: 0 to 16
 
@@ -24,7 +26,7 @@ def digits(dtype: DTypeLike = np.float64) -> Dataset:
     Machine Learning Repository, doi:10.24432/C50P49, CC BY 4.0. `OPTDIGITS.md`, beside this
     file, has the details.
     """
-    dtype = floating(dtype)
+    dtype = _check.floating_dtype(dtype)
     path = resources.files(__package__).joinpath("optdigits.npz")
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         images, labels = arrays["images"], arrays["labels"]

@@ -69,13 +69,6 @@ class Net:
         return self.loss_op(self.forward(X), Y)[0]
 
 
-def floating_dtype(dtype: type) -> np.dtype:
-    """As a NumPy dtype; ValueError unless it is a floating one."""
-    if np.dtype(dtype).kind != "f":
-        raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
-    return np.dtype(dtype)
-
-
 def op_name(op: Op) -> str:
     """The name of an op, the same in every process: without the address that ``str`` may show."""
     return getattr(op, "__name__", type(op).__name__)

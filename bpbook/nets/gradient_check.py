@@ -184,7 +184,8 @@ def check_directions(
     float64, or the steps straddle kinks. Allowed is rtol (default as in :func:`check_gradient`)
     times what ⟨Jᵀu, v⟩ is typically, and 4u Σ|u out|/h for rounding. An error in few entries shows
     only if it is that large beside the *whole* Jacobian. A NaN fails. Raises ValueError when vjp's
-    results do not match the arguments, an argument is complex, or ``directions`` is under 1.
+    results do not match the arguments, an argument is complex, ``directions`` is under 1, or step
+    is not positive or too small to move anything.
     """
     _check.whole("directions", directions)
     points, rng = [_float_copy(x, "an argument") for x in arguments], np.random.default_rng(rng)

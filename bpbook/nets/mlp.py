@@ -13,7 +13,6 @@ from bpbook.nets.base import (
     Net,
     Op,
     checked_sizes,
-    floating_dtype,
     initial_weights,
     lecun_normal,
     op_name,
@@ -46,7 +45,7 @@ class MLP(Net):
         self.depth = len(self.sizes) - 1
         self.activations = _per_layer(activation, self.depth)
         self._places = _places(self.sizes)
-        super().__init__(np.zeros(self._places[-1][-1].stop, floating_dtype(dtype)), loss)
+        super().__init__(np.zeros(self._places[-1][-1].stop, _check.floating_dtype(dtype)), loss)
         rng = np.random.default_rng(rng)
         for W in self.W:
             W[:] = initial_weights(init, rng, *W.shape)

@@ -10,9 +10,10 @@ from types import MappingProxyType
 import numpy as np
 
 from bpbook import ops
-from bpbook.nets.base import Net, Op, floating_dtype, op_name
+from bpbook.nets.base import Net, Op, op_name
 from bpbook.nets.chain import Chain
 from bpbook.nets.layers import Layer
+from bpbook.ops import _check
 
 
 class Sequential(Net):
@@ -37,7 +38,7 @@ class Sequential(Net):
         rng: np.random.Generator | int = 0,
         dtype: type = np.float64,
     ) -> None:
-        dtype = floating_dtype(dtype)
+        dtype = _check.floating_dtype(dtype)
         if not isinstance(layers, Sequence):
             raise ValueError(f"layers is {layers!r}; wanted a list, such as [Dense(2, 3)]")
         _keep_freed_memory()

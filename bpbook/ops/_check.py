@@ -215,6 +215,13 @@ def positive(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}; wanted a positive finite number")
 
 
+def floating_dtype(dtype: object) -> np.dtype:
+    """As a NumPy dtype, when it is a floating one."""
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype is {np.dtype(dtype)}; wanted a floating dtype such as float32")
+    return np.dtype(dtype)
+
+
 def function(name: str, value: object, example: str) -> None:
     """Something to call."""
     if not callable(value):
