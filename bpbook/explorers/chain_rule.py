@@ -17,7 +17,8 @@ from bpbook.style import BLUE, INK, MUTED, VERMILLION
 FUNCTIONS = ("identity", "square", "sin", "exp", "tanh", "relu")
 WINDOW = 4.0  # the small pictures show −4 to 4 on both axes, so slopes look as steep as they are
 REACH = 2.0  # x, the first input
-NEAR, FAR = np.linspace(-REACH, REACH, 201), np.linspace(-WINDOW, WINDOW, 201)
+# The whole may swing a thousand times faster than its parts, as sin(exp(exp(x))) does.
+NEAR, FAR = np.linspace(-REACH, REACH, 2001), np.linspace(-WINDOW, WINDOW, 201)
 NUDGE = 1e-5
 
 # Across the figure: the middle of each small picture, and the numbers before, between and after.

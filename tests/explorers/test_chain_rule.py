@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpbook.explorers import ChainRule
-from bpbook.explorers.chain_rule import FUNCTIONS, number
+from bpbook.explorers.chain_rule import FUNCTIONS, NEAR, number
 
 function = st.sampled_from(FUNCTIONS)
 BY_HAND = {
@@ -43,6 +43,13 @@ def test_a_nudge_measures_the_product(x, first, second, third):
 def test_at_a_kink_the_nudge_sees_both_sides():
     data = ChainRule.simulate(0.0, "relu", "identity", "identity")
     assert (data.slope, data.nudged) == (0.0, pytest.approx(0.5))
+
+
+def test_a_fast_wave_is_drawn_at_its_full_height():
+    wave = ChainRule.simulate(0.8, "exp", "exp", "sin").curves[-1]
+    for left in np.arange(1.2, 2.0, 0.1):
+        part = wave[(left <= NEAR) & (left + 0.1 >= NEAR)]
+        assert (part.min(), part.max()) == pytest.approx((-1, 1), abs=0.05)
 
 
 def test_the_picture_is_drawn_from_the_numbers():
