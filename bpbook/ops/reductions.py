@@ -18,30 +18,29 @@ Out = tuple[np.ndarray, Callable]
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(a % ndim for a in (axis if isinstance(axis, Sequence) else (axis,)))
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
-def _kept(d: np.ndarray, x: np.ndarray, axis: Axis) -> np.ndarray:
+def _kept(d: np.ndarray, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """d with the reduced axes back, of length 1, so that it broadcasts against x."""
-    axes = _axes(axis, x.ndim)
     return d.reshape([1 if i in axes else n for i, n in enumerate(x.shape)])
 
 
 def sum(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:
     """Σ x; every entry's derivative is 1."""
     _check.floating("x", x)
-    out = x.sum(axis=axis, keepdims=keepdims)
-    return out, lambda d: np.broadcast_to(_kept(d, x, axis), x.shape)
+    axes = _axes(axis, x.ndim)
+    out = x.sum(axis=axes, keepdims=keepdims)
+    return out, lambda d: np.broadcast_to(_kept(d, x, axes), x.shape)
 
 
 def mean(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:
     """The mean of n entries; every entry's derivative is 1/n."""
     _check.floating("x", x)
-    n = math.prod(x.shape[i] for i in _axes(axis, x.ndim))
-    out = x.sum(axis=axis, keepdims=keepdims) / n
-    return out, lambda d: np.broadcast_to(_kept(d, x, axis) / n, x.shape)
+    axes = _axes(axis, x.ndim)
+    n = math.prod(x.shape[i] for i in axes)
+    out = x.sum(axis=axes, keepdims=keepdims) / n
+    return out, lambda d: np.broadcast_to(_kept(d, x, axes) / n, x.shape)
 
 
 def max(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:
@@ -56,7 +55,7 @@ def min(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:
 
 def _extreme(x: np.ndarray, axis: Axis, keepdims: bool, larger: np.ufunc) -> Out:
     _check.floating("x", x)
-    axes = _axes(None, x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = _axes(axis, x.ndim)
     kept = x
     for i in axes:
         kept = _fold(kept, i, larger)
@@ -65,7 +64,7 @@ def _extreme(x: np.ndarray, axis: Axis, keepdims: bool, larger: np.ufunc) -> Out
 
     def vjp(d: np.ndarray) -> np.ndarray:
         winners = (x == kept) * 1.0
-        return (_kept(d, x, axis) * winners / winners.sum(axis=axes, keepdims=True)).astype(x.dtype)
+        return (_kept(d, x, axes) * winners / winners.sum(axis=axes, keepdims=True)).astype(x.dtype)
 
     return out, vjp
 

@@ -15,6 +15,7 @@ from bpbook.proof.zero import Counterexample, counterexample
 
 Shape = tuple[int, ...]
 
+_LEGIBLE = 150  # operations
 _ROUNDED = " (a float such as 1 - 0.9 is rounded: pass sympy.Rational(9, 10) for 0.9)"
 _MAX = " (x.max() is for a shift that cancels; a maximum that matters is ops.max or np.maximum)"
 
@@ -40,7 +41,8 @@ class Failure:
         exact = [x.xreplace(point) for x in (self.given, self.true)]
         given, true = (f"{_value(x):.6g}" for x in exact)
         if given != true:
-            return f"{self.entry}{where}: given {given}, the derivative is {true}{at}"
+            why = _MAX if "max" in self.entry else ""
+            return f"{self.entry}{where}: given {given}, the derivative is {true}{at}{why}"
         off = abs(_value(exact[0] - exact[1]))
         rounded = off < 1e-14 * abs(_value(exact[1]))
         return f"{self.entry}{where}: {given} is off by {off:.2g}{at}{_ROUNDED if rounded else ''}"
@@ -91,13 +93,24 @@ class Proof:
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
-        lines = [rf"{name} &= {sp.latex(expr)}" for name, expr in self.formulas.items()]
-        verdict = rf"\text{{{'proved' if self.ok else 'NOT PROVED'}: {self.entries} entries}}"
-        return (
-            r"$\displaystyle \begin{aligned}"
-            + r"\\ ".join([*lines, f"&{verdict}"])
-            + r"\end{aligned}$"
-        )
+        if self.ok:
+            lines = [rf"{name} &= {_latex(expr)}" for name, expr in self.formulas.items()]
+            verdict = f"proved: {self.entries} entries"
+        else:
+            first, total = self.failures[0], len(self.failures)
+            lines = [
+                rf"\mathtt{{{first.entry}}} \text{{ from the vjp}} &= {_latex(first.given)}",
+                rf"\text{{the derivative}} &= {_latex(first.true)}",
+            ]
+            verdict = f"NOT PROVED: {total} of {self.entries} entries differ"
+        lines.append(rf"&\text{{{verdict}}}")
+        return r"$\displaystyle \begin{aligned}" + r"\\ ".join(lines) + r"\end{aligned}$"
+
+
+def _latex(expr: sp.Expr) -> str:
+    """The formula, unless it is too long for a screen."""
+    n = expr.count_ops()
+    return sp.latex(expr) if n <= _LEGIBLE else rf"\text{{a formula of {n} operations}}"
 
 
 def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
@@ -152,8 +165,7 @@ def _shift_checks(out: Symbols, arrays: list[Symbols]):
     """∂out/∂c, given as 0, for each shift c: out must not depend on what ``max`` returned."""
     for index in np.ndindex(*out.shape):
         for i, c in enumerate(_shifts(out[index], arrays), 1):
-            entry = f"∂out{list(index) or ''}/∂(max {i})"
-            yield f"{entry}{_MAX}", (sp.S.Zero, sp.diff(out[index], c))
+            yield f"∂out{list(index) or ''}/∂(max {i})", (sp.S.Zero, sp.diff(out[index], c))
 
 
 def _without_shifts(expr: sp.Expr, arrays: list[Symbols]) -> sp.Expr:
