@@ -65,7 +65,10 @@ def _our_signs() -> list[list[str]]:
 
 @claim("P0-b", verdict="qualified", chapter=0)
 def eight_letters_with_two_or_three_meanings():
-    """L, W, σ, μ, m, v, ε and K have two or three meanings each; here each meaning has a sign."""
+    """L, W, σ, μ, m, v, ε and K have two or three meanings each; here all but v's have own signs.
+
+    Chapter 10 writes v for the velocity, and says where it takes the letter for Adam's moment.
+    """
     found = [(letter, _used_as(p)) for letter, patterns in MEANINGS.items() for p in patterns]
     assert all(ids for _, ids in found), "a meaning that no formula of the article shows"
     rows = _our_signs()
@@ -73,5 +76,9 @@ def eight_letters_with_two_or_three_meanings():
     for (letter, ids), (_, meaning, id, _) in zip(found, rows, strict=True):
         assert id in ids, f"{id} does not show {letter} as {meaning}"
     signs = [sign for *_, sign in rows]
-    assert len(set(signs)) == len(signs) == 19
-    return f"{len(MEANINGS)} letters, {len(found)} meanings, each in a formula; {len(signs)} signs"
+    assert [sign for sign in signs if signs.count(sign) > 1] == 2 * [r"$\mathbf v$"]
+    before, after = prose("10").split("and v no velocity", 1)
+    assert r"\mathbf v^{(t)} = \mu" in before
+    assert r"\mathbf v^{(t)} = \mu" not in after
+    shown = f"{len(MEANINGS)} letters, {len(found)} meanings, each in a formula"
+    return f"{shown}; {len(set(signs))} signs here, as v keeps both of its own"
