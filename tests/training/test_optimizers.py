@@ -314,6 +314,19 @@ def test_the_first_steps_by_hand():
         np.testing.assert_allclose(optimizer.step(np.zeros(2), g), want, rtol=1e-12)
 
 
+def test_nadam_is_its_formula():
+    eta, beta1, beta2, eps, psi = 0.1, 0.8, 0.9, 0.01, 2.0
+    theta, grads = normal(4), normal(6, 4, seed=1)
+    path = steps(Nadam(eta, beta1, beta2, eps=eps, momentum_decay=psi), theta.copy(), grads)
+    mu = beta1 * (1 - 0.5 * 0.96 ** (psi * np.arange(1, 8)))  # μ₁, μ₂, …
+    m = v = 0.0
+    for t, g in enumerate(grads, 1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+        m_hat = mu[t] * m / (1 - mu[: t + 1].prod()) + (1 - mu[t - 1]) * g / (1 - mu[:t].prod())
+        theta = theta - eta * m_hat / (np.sqrt(v / (1 - beta2**t)) + eps)
+        np.testing.assert_allclose(path[t - 1], theta, rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3), (5, 1)])
 def test_newton_schulz_keeps_the_singular_vectors_and_evens_out_the_values(shape):
     G = normal(*shape)
