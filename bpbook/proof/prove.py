@@ -110,7 +110,16 @@ class Proof:
 def _latex(expr: sp.Expr) -> str:
     """The formula, unless it is too long for a screen."""
     n = expr.count_ops()
-    return sp.latex(expr) if n <= _LEGIBLE else rf"\text{{a formula of {n} operations}}"
+    if n > _LEGIBLE:
+        return rf"\text{{a formula of {n} operations}}"
+    return sp.latex(expr, symbol_names={s: _symbol_latex(s.name) for s in expr.free_symbols})
+
+
+def _symbol_latex(name: str) -> str:
+    """gamma_{1} as γ₁ and x_in_{1} with one subscript after the other, which SymPy leaves."""
+    base, subscript, indices = name.partition("_{")
+    letter = sp.latex(sp.Symbol(base))
+    return (f"{{{letter}}}" if "_" in letter else letter) + subscript + indices
 
 
 def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
@@ -173,4 +182,4 @@ def _without_shifts(expr: sp.Expr, arrays: list[Symbols]) -> sp.Expr:
 
 
 def _latex_name(x: sp.Symbol) -> str:
-    return rf"\frac{{\partial L}}{{\partial {sp.latex(x)}}}"
+    return rf"\frac{{\partial L}}{{\partial {_latex(x)}}}"

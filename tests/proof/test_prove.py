@@ -314,6 +314,22 @@ def test_rich_repr_names_the_derivative_and_the_verdict():
     assert "proved" in latex
 
 
+def test_rich_repr_of_a_failure_shows_both_formulas():
+    latex = prove(lambda z: (z**2, lambda u: u * z), (2,))._repr_latex_()
+    assert r"\mathtt{dz[0]} \text{ from the vjp} &= u_{1} z_{1}" in latex
+    assert r"\text{the derivative} &= 2 u_{1} z_{1}" in latex
+    assert "NOT PROVED: 2 of 2 entries differ" in latex
+
+
+def test_rich_repr_writes_greek_letters_and_leaves_out_what_fills_the_screen():
+    def scaled(x_in, gamma):
+        return gamma * x_in, lambda u: (u * gamma, u * x_in)
+
+    latex = prove(scaled, (1,), (1,))._repr_latex_()
+    assert r"\frac{\partial L}{\partial \gamma_{1}} &= u_{1} {x_{in}}_{1}" in latex
+    assert "operations" in prove(ops.batch_norm, (3, 1), (1,), (1,))._repr_latex_()
+
+
 def zeroes_the_seed(x):
     def vjp(u):
         u[...] = 0
