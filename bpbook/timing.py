@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from bpbook.ops import _check
+
 
 def fastest(calls: Sequence[Callable[[], object]], rounds: int = 15) -> np.ndarray:
     """The shortest time of each call, in seconds.
@@ -15,8 +17,7 @@ def fastest(calls: Sequence[Callable[[], object]], rounds: int = 15) -> np.ndarr
     programs only ever add time, so the smallest of the ``rounds`` is the best estimate (the manual
     of Python's ``timeit`` says the same). Raises ValueError unless there is at least one round.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds is {rounds}; wanted at least 1")
+    _check.whole("rounds", rounds)
     seconds = np.full(len(calls), np.inf)
     for _ in range(rounds):
         for i, call in enumerate(calls):

@@ -17,6 +17,7 @@ import numpy as np
 
 # A net needs one initializer for its default, and `nets` must not import `training`.
 from bpbook.nets.base import Init, check_widths, lecun_normal
+from bpbook.ops import _check
 
 __all__ = [
     "Init",
@@ -83,10 +84,11 @@ def orthogonal(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
 def scaled(init: Init, gain: float) -> Init:
     """``init`` with every weight times ``gain``, so with gain² times the variance.
 
-    Raises ValueError for a gain that is not finite.
+    Raises ValueError for a gain that is no finite number.
     """
-    if not np.isfinite(gain):
-        raise ValueError(f"gain is {gain}; wanted a finite number")
+    _check.function("init", init, "he_normal")
+    if not _check.is_number(gain):
+        raise ValueError(f"gain is {gain!r}; wanted a finite number")
 
     def scaled_init(rng: np.random.Generator, n_out: int, n_in: int) -> np.ndarray:
         return gain * init(rng, n_out, n_in)

@@ -111,8 +111,8 @@ def test_a_width_below_one_is_refused(name, shape, message):
         getattr(initializers, name)(np.random.default_rng(0), *shape)
 
 
-@pytest.mark.parametrize("gain", [float("nan"), float("inf")])
-def test_a_gain_that_is_not_finite_is_refused(gain):
+@pytest.mark.parametrize("gain", [float("nan"), float("inf"), "2", None])
+def test_a_gain_that_is_no_finite_number_is_refused(gain):
     with pytest.raises(ValueError, match="gain is"):
         initializers.scaled(initializers.zeros, gain)
 

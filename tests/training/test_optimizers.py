@@ -360,6 +360,13 @@ def test_muon_refuses_views_that_leave_numbers_out():
     assert optimizer.state["t"] == 0
 
 
+def test_muon_refuses_what_is_no_function():
+    with pytest.raises(ValueError, match=r"views is None; wanted a function, such as net\.views"):
+        Muon(0.1, None)
+    with pytest.raises(ValueError, match="orthogonalize is 5; wanted a function"):
+        Muon(0.1, lambda flat: [flat], orthogonalize=5)
+
+
 def test_muon_refuses_views_that_are_copies():
     optimizer, theta = Muon(0.1, lambda flat: [flat.reshape(2, 3).copy()]), np.ones(6)
     with pytest.raises(ValueError, match="copies"):

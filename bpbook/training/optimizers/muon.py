@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from bpbook.ops import _check
+
 from .base import Optimizer, Setting, average
 
 #: Jordan's (a, b, c): singular values reach about 0.7 to 1.2 in 5 iterations, and stay there.
@@ -64,6 +66,8 @@ class Muon(Optimizer):
         orthogonalize: Callable[[np.ndarray], np.ndarray] = newton_schulz,
         weight_decay: float = 0.0,
     ) -> None:
+        _check.function("views", views, "net.views")
+        _check.function("orthogonalize", orthogonalize, "newton_schulz")
         self.views, self.orthogonalize = views, orthogonalize
         super().__init__(learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay)
 
