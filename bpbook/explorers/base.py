@@ -187,9 +187,10 @@ class Explorer:
     def _picture(self) -> ipywidgets.DOMWidget:
         """The picture on the page, whose ``value`` is its PNG."""
         width, height = str(self._screen.width), str(self._screen.height)
-        layout = ipywidgets.Layout(width=f"{width}px", max_width="100%", height="auto")
+        # A margin would make a picture as wide as the page stick out of it.
+        look = {"width": f"{width}px", "max_width": "100%", "height": "auto", "margin": "0"}
         # With its size known, a new picture does not make the page lay itself out again.
-        size = {"width": width, "height": height, "layout": layout}
+        size = {"width": width, "height": height, "layout": look}
         return _NamedImage(value=self.png(), format="png", tooltip=self.title, **size)
 
     @cached_property

@@ -199,7 +199,7 @@ class Live(Explorer):
         ]
         for each in row:
             each.layout.width = "6.7em"
-        return [ipywidgets.HBox(row)]
+        return [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"})]
 
     def _face(self) -> tuple[str, str]:
         """What the first button says and shows."""

@@ -88,7 +88,7 @@ class Schedules(Explorer):
     steps = Slider(300, min=20, max=600, step=10, label="steps of the run")
     warm_up = Slider(0, min=0, max=200, step=5, label="warm-up steps")
     T_max = Slider(300, min=10, max=600, step=10, label="cosine: T_max")
-    every = Slider(100, min=5, max=300, step=5, label="step decay: every … steps")
+    every = Slider(100, min=5, max=300, step=5, label="step decay: every")
     factor = Stops(0.1, (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0), label="factor of a cut")
     patience = Slider(10, min=0, max=100, label="on plateau: patience")
     constant = Toggle(True, label="show constant")

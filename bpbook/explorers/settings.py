@@ -16,8 +16,8 @@ import ipywidgets
 import traitlets
 
 _STYLE = {"description_width": "11em"}
-# Two in a row are as wide as a picture.
-_LAYOUT = {"width": "27em", "max_width": "100%", "flex": "0 0 auto"}
+# Two in a row are as wide as a picture; in a narrow window one is as wide as the page, margins off.
+_LAYOUT = {"width": "27em", "max_width": "calc(100% - 4px)", "flex": "0 0 auto"}
 
 
 class Setting:

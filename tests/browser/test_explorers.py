@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import partial
 
 import pytest
 from browser import lab
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.browser
 LATER = explorers.ALL[explorers.ALL.index(explorers.GradientFlow) :]
 STILL = [kind.__name__ for kind in LATER if not issubclass(kind, Live)]
 
+FITS = """root => [root, ...root.querySelectorAll(".widget-box")]
+    .every(box => box.scrollWidth <= box.clientWidth)"""
 BUSY = """seconds => {
     const end = performance.now() + 1000 * seconds;
     while (performance.now() < end);
@@ -84,6 +87,11 @@ def value(shown: Shown, label: str) -> float:
 def test_each_answers_key_and_mouse(explorer_page):
     for index, name in enumerate(STILL):
         answers_key_and_mouse(Shown.wait_for(explorer_page, index), name)
+    for width in (700, 450):  # no part has a scroll bar of its own, in a small window or enlarged
+        explorer_page.set_viewport_size({"width": width, "height": 1000})
+        for index, name in enumerate(STILL):
+            shown = Shown.wait_for(explorer_page, index)
+            assert eventually(partial(shown.root.evaluate, FITS), bool), (name, width)
     assert lab.strangers(explorer_page.urls) == []
 
 
