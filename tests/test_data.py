@@ -129,6 +129,12 @@ def test_one_hot_refuses(labels, message):
         data.one_hot(labels, 3)
 
 
+@pytest.mark.parametrize("classes", [0, 2.0, "3", True])
+def test_the_number_of_classes_is_whole(classes):
+    with pytest.raises(ValueError, match=f"classes is {classes!r}; wanted a whole number"):
+        data.one_hot([0], classes)
+
+
 @pytest.mark.parametrize("toy", TOYS)
 def test_toys_repeat_for_a_seed_and_differ_between_seeds(toy):
     assert (toy(rng=3).X_train == toy(rng=3).X_train).all()

@@ -42,6 +42,14 @@ def test_a_full_batch_step_is_theta_minus_eta_grad(moons):
     assert np.isclose(history.loss[0], loss, rtol=1e-12)
 
 
+def test_one_sample_is_enough():
+    net, X, Y = MLP((2, 3), rng=0), np.ones((1, 2)), np.eye(3)[[1]]
+    want = net.theta - 0.1 * net.loss_and_grad(X, Y)[1]
+    history = fit(net, X, Y, SGD(0.1), 1, 16, validation=(X, Y))
+    np.testing.assert_array_equal(net.theta, want)
+    assert history.validation_accuracy == [accuracy(net, X, Y)]
+
+
 @pytest.mark.parametrize("batch_size", [1, 16, 30, 103, 104, 500])
 def test_batch_gradients_weighted_by_size_average_to_the_full_gradient(moons, batch_size):
     """Only if each sample is in exactly one batch of an epoch, the small last one included."""
