@@ -25,9 +25,9 @@ POWERS = (-50, 400)  # of ten, on the axis of Σ e^z
 
 @dataclass(frozen=True)
 class Scores:
-    """What three scores give. The arrays have shape (3,)."""
+    """What three scores give. The arrays have shape (3,), and z is what softmax takes."""
 
-    z: np.ndarray  # (score + offset) / T, the logits
+    z: np.ndarray  # (score + offset) / T
     p: np.ndarray
     push: np.ndarray  # p − y, the gradient of the loss for z
     loss: float
@@ -117,7 +117,7 @@ class SoftmaxCrossEntropy(Explorer):
         self._loss = axes.add_artist(Readout(1, 0.99, weight="bold", **corner))
 
     def _build_push(self, axes: Axes) -> None:
-        axes.set(title="p − y: the gradient at each score", ylim=(-1.3, 1.3), xlim=(-0.6, 2.6))
+        axes.set(title="p − y: gradient at softmax's inputs", ylim=(-1.3, 1.3), xlim=(-0.6, 2.6))
         axes.set_xticks(range(3), CLASSES)
         axes.set_yticks((-1, 0, 1), ("−1", "0", "1"))
         axes.axhline(0, color=MUTED, linewidth=1)

@@ -60,6 +60,21 @@ def test_each_step_reveals_one_quantity_and_lights_its_operation():
     assert set().union(*LIT) <= drawn
 
 
+def test_the_lit_part_is_where_the_result_stands():
+    """W where a weight's gradient is found; z for δ and for a bias, which moves z one for one."""
+    for (name, *_), lit in zip(STEPS, LIT[1:], strict=True):
+        place = name.removeprefix("∂L/∂").replace("δ", "z").replace("b", "z")
+        assert place in lit, name
+        layers = {place[-1] for place in lit if place[0] in "Wσz"}
+        assert len(layers) <= 1, (name, lit)
+
+
+def test_forward_ends_where_the_slopes_begin():
+    for step, (name, *_) in enumerate(STEPS, 1):
+        direction = "backward" if name[0] in "∂δ" else "forward"
+        assert BackpropTrace(step=step).data.direction == direction
+
+
 def labels(explorer):
     """(value, gradient) as written on the picture, by name and index."""
     explorer.png()

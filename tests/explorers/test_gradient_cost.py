@@ -91,6 +91,11 @@ def test_bars_end_at_the_counts():
     # F = 4·3 + 3·2 = 18, B = 36 − 12, W = 15 + 8 = 23.
     assert ends == pytest.approx([18, 24, 24 * 18, 46 * 18])
     assert [label.get_text() for label in explorer._labels] == ["18", "24", "432", "828"]
+    assert explorer._network.get_text() == "4–3–2: W = 23 parameters, F + B = 42"
+    # 828/42 = 19.714, and 19.714/23 = 0.857.
+    assert explorer._verdict.get_text() == (
+        "Central differences cost 19.7 times F + B, which is 0.86 W"
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 60])

@@ -40,7 +40,29 @@ def test_bars_have_the_heights_of_the_data():
     assert [bar.get_height() for bar in explorer._pushes] == pytest.approx(
         [0.659, -0.758, 0.099], abs=5e-4
     )
+    assert [label.get_text() for label in explorer._share_labels] == ["0.659", "0.242", "0.099"]
     assert [label.get_text() for label in explorer._push_labels] == ["0.659", "−0.758", "0.099"]
+    assert explorer._loss.get_text() == "loss = −log p = 1.417"
+
+
+@pytest.mark.parametrize("true_class", CLASSES)
+def test_the_target_stands_at_the_true_class(true_class):
+    explorer = SoftmaxCrossEntropy(true_class=true_class)
+    explorer.png()
+    middle = explorer._target.get_x() + explorer._target.get_width() / 2
+    assert middle == pytest.approx(CLASSES.index(true_class))
+
+
+def test_each_precision_has_its_own_verdict():
+    explorer = SoftmaxCrossEntropy(offset=100)
+    explorer.png()
+    verdicts = [verdict.get_text() for verdict in explorer._verdicts]
+    assert verdicts == ["nan, nan, nan", "0.659, 0.242, 0.099"]
+
+
+def test_softmax_takes_the_scores_with_what_is_added_divided_by_the_temperature():
+    data = simulate(**start(offset=10, temperature=2))
+    assert data.z == pytest.approx([6.0, 5.5, 5.05])
 
 
 @pytest.mark.parametrize(
