@@ -251,4 +251,5 @@ def _is_default(name: str, option: Any) -> bool:
 
 
 def _names(table: dict) -> str:
-    return ", ".join(sorted({function.__name__ for function in table}))
+    names = {function.__name__ for function in table}
+    return ", ".join(sorted(name for name in names if hasattr(np, name)))

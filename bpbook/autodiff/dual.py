@@ -150,7 +150,7 @@ def jvp(f: Callable) -> Callable:
         out = f(build([Dual(a, t, level) for a, t in pairs]))
         outs, rebuild = flatten(out)
         mine = [isinstance(y, Dual) and y.level == level for y in outs]
-        values = [y.value if m else y for y, m in zip(outs, mine, strict=True)]
+        values = [y.value if m else numbers(y) for y, m in zip(outs, mine, strict=True)]
         slopes = [y.tangent if m else np.zeros_like(y) for y, m in zip(outs, mine, strict=True)]
         return rebuild(values), rebuild(slopes)
 
@@ -167,6 +167,16 @@ def floating(name: str, x: Any) -> Any:
             f"{name} has dtype {x.dtype}; derivatives need floats: {name}.astype(float)"
         )
     return x
+
+
+def numbers(y: Any) -> Any:
+    """A value of f that depends on no x, as an array; TypeError when f gave no numbers."""
+    if is_foreign(y):
+        return y
+    if np.asarray(y).dtype.kind not in "fiub":
+        missing = " (is a return missing?)" if y is None else ""
+        raise TypeError(f"f returned {y!r}{missing}; wanted a number or an array")
+    return np.asarray(y)
 
 
 def like(t: Any, x: Any) -> Any:

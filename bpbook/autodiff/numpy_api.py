@@ -96,6 +96,7 @@ FUNCTIONS: dict[Callable, Callable] = {}
 def _translates(*functions: Callable) -> Callable:
     def register(translation: Callable) -> Callable:
         FUNCTIONS.update(dict.fromkeys(functions, translation))
+        translation.__qualname__ = f"np.{functions[0].__name__}"  # named in a TypeError
         return translation
 
     return register

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bpbook.autodiff.dual import numbers
 from bpbook.autodiff.plan import Plan
 from bpbook.autodiff.trace import Program, Traced
 from bpbook.autodiff.tree import Tree, flatten, form, leaves
@@ -32,7 +33,7 @@ class Compiled:
         program = Program()
         value = f(*build([program.input(x) for x in arrays]))
         outs, self._build = flatten(value)
-        variables = [y.variable if isinstance(y, Traced) else np.array(y) for y in outs]
+        variables = [y.variable if isinstance(y, Traced) else np.array(numbers(y)) for y in outs]
         self.plan = Plan(program, variables)
 
     def __call__(self, *args: Tree) -> Tree:
@@ -54,9 +55,12 @@ class Compiled:
             )
         pairs = zip(_kinds(given), self._kinds, strict=True)
         i, (got, want) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+        compiled_for = f"{self.__name__} was compiled for shape {want[0]} and dtype {want[1]}"
+        if got[0] is None:
+            return f"array {i} is a {type(given[i - 1]).__name__}; {compiled_for}: give an array"
         return (
-            f"array {i} has shape {got[0]} and dtype {got[1]}; {self.__name__} was compiled for "
-            f"shape {want[0]} and dtype {want[1]}: compile it anew for another"
+            f"array {i} has shape {got[0]} and dtype {got[1]}; {compiled_for}: "
+            "compile it anew for another"
         )
 
     def __repr__(self) -> str:

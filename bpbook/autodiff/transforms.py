@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bpbook.autodiff.box import is_foreign, new_level, plain, unchanging
-from bpbook.autodiff.dual import check_fit, floating, jvp, like
+from bpbook.autodiff.dual import check_fit, floating, jvp, like, numbers
 from bpbook.autodiff.tape import Tensor
 from bpbook.autodiff.tree import Tree, flatten, tree_map
 from bpbook.autodiff.walk import sweep
@@ -35,7 +35,7 @@ def vjp(f: Callable) -> Callable:
         out = f(*build(tensors))
         outs, build_out = flatten(out)
         mine = [isinstance(y, Tensor) and y.level == level for y in outs]
-        values = [y.value if m else _array(y) for y, m in zip(outs, mine, strict=True)]
+        values = [y.value if m else numbers(y) for y, m in zip(outs, mine, strict=True)]
 
         def pullback(u: Tree) -> Tree:
             seeds = flatten(u)[0]
@@ -204,10 +204,6 @@ def _chosen(f: Callable, args: tuple, argnums: Argnums) -> tuple[tuple, Callable
 def _basis(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     size = int(np.prod(shape))
     return np.eye(size, dtype=dtype).reshape(size, *shape)
-
-
-def _array(x: Any) -> Any:
-    return x if is_foreign(x) else np.asarray(x)
 
 
 def _own(d: Any, t: Tensor) -> Any:

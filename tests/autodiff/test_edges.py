@@ -197,6 +197,13 @@ def test_calls_that_numpy_takes(f):
     np.testing.assert_array_equal(f(tensor(x)).data, f(x))
 
 
+def test_an_option_that_has_no_derivative_is_named_with_numpys_function():
+    with pytest.raises(TypeError, match=r"^np\.mean\(\) got .*'dtype'"):
+        np.mean(leaf(), dtype=np.float32)
+    with pytest.raises(TypeError, match=r"^np\.std\(\) got .*'ddof'"):
+        np.std(leaf(), ddof=1)
+
+
 @pytest.mark.parametrize("option", [{"where": X > 1}, {"initial": 9.0}, {"dtype": np.float32}])
 @pytest.mark.parametrize("ufunc", [np.add, np.maximum])
 def test_an_option_of_a_reduction_is_not_passed_over(ufunc, option):
@@ -253,6 +260,17 @@ def test_a_function_of_nothing_has_gradient_0():
     value, gradient = value_and_grad(lambda x: 3.0)(X)
     assert (value, gradient.tolist()) == (3, [0, 0, 0])
     np.testing.assert_array_equal(jacobian(lambda x: 3.0)(X), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [grad, jacobian, lambda f: lambda x: jvp(f)(x, x), lambda f: lambda x: static.compile(f, x)],
+)
+@pytest.mark.parametrize("value", [None, "a", 1j])
+def test_a_function_that_gives_no_numbers_has_no_gradient_0(transform, value):
+    with pytest.raises(TypeError, match="f returned .* wanted a number") as error:
+        transform(lambda x: value)(X)
+    assert ("is a return missing?" in str(error.value)) == (value is None)
 
 
 def test_jacobians_of_empty_arrays():

@@ -186,6 +186,8 @@ def test_another_shape_or_dtype_is_refused():
         double(np.zeros(3, np.float32), np.zeros(3))
     with pytest.raises(ValueError, match="got 1 arrays"):
         double(np.zeros(3))
+    with pytest.raises(ValueError, match=r"array 2 is a float; .* shape \(3,\).*give an array"):
+        double(np.zeros(3), 4.0)
 
 
 @pytest.mark.parametrize(
