@@ -174,3 +174,58 @@ def test_equal_terms_of_logaddexp_share_its_gradient(size):
     dx, dy = ops.logaddexp(x, np.array([size, -size, 0.0]))[1](np.ones(3))
     np.testing.assert_allclose(dx, [0.5, 1 / (1 + np.exp(-2 * size)), 1], rtol=1e-15)
     np.testing.assert_allclose(dx + dy, 1, rtol=1e-15)
+
+
+def test_landscapes_at_a_point():
+    xy = np.array([2.0, 3.0])
+    exact = {
+        ops.quadratic: 47,
+        ops.ravine: 31.25,
+        ops.rosenbrock: 101,
+        ops.beale: 5.5**2 + 18.25**2 + 54.625**2,
+        ops.saddle: 17.75,
+        ops.plateau: 1 - math.exp(-6.5),
+    }
+    for op, value in exact.items():
+        assert op(xy)[0] == pytest.approx(value, rel=1e-14), op.__name__
+
+
+def test_a_loss_gives_its_gradient_without_being_asked_for_a_factor():
+    P = np.array([[0.2, 0.3, 0.5]])
+    losses = (ops.mse, ops.cross_entropy, ops.softmax_cross_entropy)
+    vjps = [op(P, ONE_HOT)[1] for op in (*losses, ops.sigmoid_binary_cross_entropy)]
+    for vjp in [*vjps, *(op(P[:, :2])[1] for op in (ops.quadratic, ops.plateau))]:
+        np.testing.assert_array_equal(vjp(), vjp(1.0))
+
+
+BINARY = [ops.add, ops.subtract, ops.multiply, ops.divide, ops.power]
+BINARY += [ops.maximum, ops.minimum, ops.logaddexp]
+
+
+@pytest.mark.parametrize("op", BINARY)
+@pytest.mark.parametrize("number", [3, 0.5])
+def test_a_plain_number_acts_as_an_array_of_it_and_has_no_gradient(op, number):
+    x, u = np.array([0.4, 0.7, 1.9]), np.array([1.0, -2.0, 3.0])
+    same = np.full(3, float(number))
+    for given, arrays, k in (((x, number), (x, same), 0), ((number, x), (same, x), 1)):
+        out, vjp = op(*given)
+        expected, its_vjp = op(*arrays)
+        np.testing.assert_allclose(out, expected, rtol=1e-15)
+        np.testing.assert_allclose(vjp(u)[k], its_vjp(u)[k], rtol=1e-15)
+        assert vjp(u)[1 - k] is None
+
+
+def test_the_power_0_is_flat_at_0_too():
+    np.testing.assert_array_equal(ops.power(np.array([0.0, 2.0]), 0)[1](np.ones(2))[0], [0, 0])
+
+
+@pytest.mark.parametrize("op", [ops.maximum, ops.minimum])
+def test_of_equal_entries_the_second_takes_the_gradient(op):
+    dx, dy = op(np.ones(2), np.ones(2))[1](np.array([2.0, 3.0]))
+    np.testing.assert_array_equal([dx, dy], [[0, 0], [2, 3]])
+
+
+@pytest.mark.parametrize(("shape", "into"), [((3,), (2, 3)), ((1, 3), (2, 4, 3)), ((2, 1), (2, 3))])
+def test_the_gradient_of_a_repeated_entry_is_the_sum_over_its_repetitions(shape, into):
+    dx, _ = ops.add(np.zeros(shape), np.zeros(into))[1](np.ones(into))
+    np.testing.assert_array_equal(dx, np.full(shape, math.prod(into) / math.prod(shape)))
