@@ -100,6 +100,15 @@ def test_equal_inputs_stay_equal_and_chi_is_the_slope_there(activation):
     assert (one - near) / h == pytest.approx(slope, abs=2e-4)
 
 
+@pytest.mark.parametrize("activation", ALL, ids=lambda op: op.__name__)
+def test_the_map_can_be_iterated(activation):
+    """Each result is a correlation, whatever the rounding: the next call takes it."""
+    q, c = np.linspace(0.1, 3, 8), np.ones(8)
+    for _ in range(2):
+        c = correlation_map(activation, c, q, 1.0)
+    assert (abs(c) <= 1).all()
+
+
 def test_numbers_and_arrays_broadcast():
     both = variance_map(ops.tanh, Q[:, None], np.array([1.0, 2.0]), 0.1)
     assert both.shape == (5, 2)
