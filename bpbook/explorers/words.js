@@ -25,6 +25,7 @@ function render({ model, el }) {
       const [label, readout] = parts(handle);
       for (const part of [handle, readout]) part.setAttribute("aria-label", label.textContent);
       readout.setAttribute("role", "textbox");
+      handle.setAttribute("data-lm-suppress-shortcuts", "true"); // Notebook 7 takes arrow keys
       moves.observe(handle, { attributeFilter: ["aria-valuetext"] });
       value(handle);
     }

@@ -32,6 +32,8 @@ def answers_key_and_mouse(shown: Shown, name: str) -> None:
             handle = shown.root.get_by_role("slider", name=slider.label, exact=True)
             number = shown.root.get_by_role("textbox", name=slider.label, exact=True)
             assert handle.get_attribute("aria-valuetext") == number.inner_text()
+            # In Notebook 7 its arrow keys would go to the notebook.
+            assert handle.get_attribute("data-lm-suppress-shortcuts") == "true"
     region = shown.sentence.element_handle()
     index, key = shown.free_slider()
     assert moved(shown, lambda: shown.handle(index).press(key)), name
