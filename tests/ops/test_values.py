@@ -225,7 +225,28 @@ def test_of_equal_entries_the_second_takes_the_gradient(op):
     np.testing.assert_array_equal([dx, dy], [[0, 0], [2, 3]])
 
 
-@pytest.mark.parametrize(("shape", "into"), [((3,), (2, 3)), ((1, 3), (2, 4, 3)), ((2, 1), (2, 3))])
+@pytest.mark.parametrize(
+    ("shape", "into"), [((3,), (2, 3)), ((2, 1, 3), (2, 4, 3)), ((2, 1), (5, 2, 3))]
+)
 def test_the_gradient_of_a_repeated_entry_is_the_sum_over_its_repetitions(shape, into):
     dx, _ = ops.add(np.zeros(shape), np.zeros(into))[1](np.ones(into))
     np.testing.assert_array_equal(dx, np.full(shape, math.prod(into) / math.prod(shape)))
+
+
+def test_defaults_are_numpys():
+    x = np.arange(6.0).reshape(2, 3)
+    for op, f in {ops.sum: np.sum, ops.mean: np.mean, ops.max: np.max, ops.min: np.min}.items():
+        np.testing.assert_array_equal(op(x)[0], f(x))
+        np.testing.assert_array_equal(op(x, axis=1)[0], f(x, axis=1))
+    for op, f in {ops.concatenate: np.concatenate, ops.stack: np.stack}.items():
+        np.testing.assert_array_equal(op(x, 2 * x)[0], f([x, 2 * x]))
+    for subscripts in ("ij,kj", "ba,ca"):  # without an arrow: the indices that come once, sorted
+        out = ops.einsum(x, 2 * x, subscripts=subscripts)[0]
+        np.testing.assert_array_equal(out, np.einsum(subscripts, x, 2 * x))
+    np.testing.assert_array_equal(ops.index(x, x > 2)[1](np.ones(3)), x > 2)
+
+
+def test_the_power_of_0_has_a_gradient():
+    """∂/∂x x¹ is 1 at 0, of x⁰ and x² it is 0; ∂/∂y 0ʸ is 0 there."""
+    dx, dy = ops.power(np.zeros(3), np.array([0.0, 1.0, 2.0]))[1](np.ones(3))
+    np.testing.assert_array_equal([dx, dy], [[0, 1, 0], [0, 0, 0]])
