@@ -119,7 +119,8 @@ def _lab(args: argparse.Namespace) -> int:
     """Open Lab in the reader's copy of the chapters, or in the checkout's own."""
     where = args.to or (chapters.folder() if chapters.checkout() else chapters.COPIES)
     if where.resolve() != chapters.folder().resolve():
-        chapters.find(args.chapter, chapters.folder())  # refused before anything is copied
+        if not where.exists():
+            chapters.find(args.chapter, chapters.folder())  # refused before a folder is made
         for name, what in chapters.copy(chapters.folder(), where).items():
             if what != "same":
                 print(f"{what:>10}  {where / name}")

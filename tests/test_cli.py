@@ -317,6 +317,15 @@ def test_lab_from_a_wheel_keeps_the_readers_work_and_copies_where_it_is_told(cal
     assert not wheel.exists()
 
 
+def test_lab_opens_a_notebook_that_the_reader_added_to_the_copies(calls, wheel, capsys):
+    run(capsys, "lab", "--no-launch")
+    (wheel / "14_mine.ipynb").write_text("my notes")
+    assert run(capsys, "lab", "14", "--no-launch")[0] == 0
+    code, _, err = run(capsys, "lab", "15")
+    assert (code, calls) == (2, [])
+    assert "14_mine" in err
+
+
 def test_lab_refuses_an_unknown_chapter_before_it_copies(calls, wheel, capsys):
     code, out, err = run(capsys, "lab", "7")
     assert (code, out, calls) == (2, "", [])
