@@ -110,7 +110,7 @@ def check_gradient(
     bends much, as tanh(30 x) does, or is small, as x³ near 0, the fault was the formula's. A NaN
     fails.
     Raises ValueError when grad or names do not match theta, theta or grad is complex, f returns no
-    number, or step is not positive or too small to move θ_i.
+    number, rtol or step is not positive, or step is too small to move θ_i.
     """
     point = _float_copy(theta)
     analytic = _float_copy(grad, "grad").astype(np.float64)
@@ -121,7 +121,7 @@ def check_gradient(
     if len(names) != point.size:
         raise ValueError(f"names has {len(names)} entries; theta has {point.size} components")
     u = _unit(point)
-    rtol = _checked_rtol(rtol, u)
+    rtol = _positive("rtol", rtol, 50 * u ** (2 / 3))
 
     def compare(i: int, given: float, weights: dict[int, float]) -> tuple[float, float]:
         numeric, h, scale = _difference(f, point, i, weights, step)
@@ -184,8 +184,8 @@ def check_directions(
     float64, or the steps straddle kinks. Allowed is rtol (default as in :func:`check_gradient`)
     times what ⟨Jᵀu, v⟩ is typically, and 4u Σ|u out|/h for rounding. An error in few entries shows
     only if it is that large beside the *whole* Jacobian. A NaN fails. Raises ValueError when vjp's
-    results do not match the arguments, an argument is complex, ``directions`` is under 1, or step
-    is not positive or too small to move anything.
+    results do not match the arguments, an argument is complex, ``directions`` is under 1, rtol or
+    step is not positive, or step is too small to move anything.
     """
     _check.whole("directions", directions)
     points, rng = [_float_copy(x, "an argument") for x in arguments], np.random.default_rng(rng)
@@ -203,7 +203,7 @@ def _one_direction(
     """(error, ⟨u, Jv⟩, ⟨Jᵀu, v⟩) for one random u and v."""
     out, vjp = op(*points)
     unit = _unit(np.asarray(out))
-    h = _checked_step(step, unit ** (1 / 5))
+    h = _positive("step", step, unit ** (1 / 5))
     seed = rng.normal(size=np.shape(out)).astype(np.asarray(out).dtype)
     moves = _direction(points, rng)
     forward, v = 0.0, [0.0] * len(points)
@@ -220,7 +220,7 @@ def _one_direction(
     products = [g * vi for g, vi in zip(_gradients(vjp, seed, points), v, strict=True)]
     reverse = float(sum(p.sum() for p in products))
     typical = float(np.sqrt(sum((p**2).sum() for p in products)))
-    rtol = _checked_rtol(rtol, unit)
+    rtol = _positive("rtol", rtol, 50 * unit ** (2 / 3))
     allowed = rtol * max(abs(forward), typical, h) + 4 * unit / h * _inner(abs(seed), abs(out))
     return abs(forward - reverse) / allowed, forward, reverse
 
@@ -249,18 +249,11 @@ def _unit(x: np.ndarray) -> float:
     return float(np.finfo(x.dtype).eps)
 
 
-def _checked_rtol(rtol: float | None, unit: float) -> float:
-    if rtol is None:
-        return 50 * unit ** (2 / 3)
-    _check.number("rtol", rtol)
-    return rtol
-
-
-def _checked_step(step: float | None, default: float) -> float:
-    if step is None:
+def _positive(name: str, value: float | None, default: float) -> float:
+    if value is None:
         return default
-    _check.positive("step", step)
-    return step
+    _check.positive(name, value)
+    return value
 
 
 def _float_copy(theta: np.ndarray, name: str = "theta") -> np.ndarray:
@@ -279,7 +272,7 @@ def _difference(
 ) -> tuple[float, float, float]:
     """The difference quotient at component i, the step taken, and the largest |f|."""
     at = float(point.flat[i])
-    h = _checked_step(step, _unit(point) ** (1 / 3)) * max(1.0, abs(at))
+    h = _positive("step", step, _unit(point) ** (1 / 3)) * max(1.0, abs(at))
     rise, run, largest = 0.0, 0.0, 0.0
     for k, weight in weights.items():
         moved = point.copy()
