@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from bpbook.exercises.compare import NOTHING, difference
+from bpbook.exercises.compare import difference, missing
 from bpbook.exercises.core import exercise
 
 
@@ -153,8 +153,8 @@ def cancels(answer) -> str | None:
     """What is wrong with a pair (W1, W2) for which a + W2 relu(W1 a) should be 0, or None."""
     for n in (1, 3):
         pair = answer(n)
-        if pair is ...:
-            return NOTHING
+        if wrong := missing(pair):
+            return wrong
         if not (isinstance(pair, tuple | list) and len(pair) == 2):
             return f"Return the pair (W1, W2); the result is of type {type(pair).__name__}."
         W1, W2 = (np.asarray(W, dtype=float) for W in pair)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from bpbook.exercises.compare import NOTHING, difference
+from bpbook.exercises.compare import NOTHING, difference, missing
 from bpbook.exercises.core import exercise
 
 
@@ -69,8 +69,8 @@ def judge_order(answer: Callable) -> str | None:
 
 
 def order_fault(got: object, last: object, parents: dict) -> str | None:
-    if got is None or got is ...:
-        return NOTHING
+    if wrong := missing(got):
+        return wrong
     order = list(got)
     if sorted(map(str, order)) != sorted(map(str, parents)):
         return f"Wanted each of the {len(parents)} nodes once; got {len(order)}: {order[:8]}."
@@ -165,8 +165,8 @@ def judge_pair_test(answer: Callable) -> str | None:
         calls = {"push": 0, "pull": 0}
         push, pull = partial(counted, calls, "push", J), partial(counted, calls, "pull", other.T)
         got = answer(push, pull, n, m)
-        if got is None or got is ...:
-            return NOTHING
+        if wrong := missing(got):
+            return wrong
         if np.ndim(got):
             return f"Return True or False; you gave an array of shape {np.shape(got)}."
         if bool(got) != name.startswith("right"):

@@ -6,7 +6,7 @@ import numpy as np
 
 from bpbook import ops
 from bpbook.autodiff import Function, Tensor, grad, hvp, tensor
-from bpbook.exercises.compare import NOTHING, difference
+from bpbook.exercises.compare import NOTHING, difference, missing
 from bpbook.exercises.core import exercise
 
 
@@ -134,8 +134,8 @@ def judged_rounding(answer) -> str | None:
     """What is wrong with a rounding whose gradient passes straight through, or None."""
     x = tensor([0.2, 0.7, -1.4, 2.5], requires_grad=True)
     y = answer(x)
-    if y is None or y is ...:
-        return NOTHING
+    if wrong := missing(y):
+        return wrong
     if not isinstance(y, Tensor) or not y.requires_grad:
         return "The result must be a tensor that depends on x."
     if wrong := difference(y.numpy(), np.round(x.data)):
@@ -179,8 +179,8 @@ def judged_logistic(answer) -> str | None:
     """What is wrong with a sigmoid of one node, or None."""
     x = tensor(numbers(2, 3), requires_grad=True)
     y = answer(x)
-    if y is None or y is ...:
-        return NOTHING
+    if wrong := missing(y):
+        return wrong
     if not isinstance(y, Tensor) or len(y.parents) != 1 or y.parents[0] is not x:
         return "The result must be one node of the tape, made from x by apply."
     want, vjp = ops.sigmoid(numbers(2, 3))

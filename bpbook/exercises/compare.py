@@ -14,10 +14,8 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     Numbers, arrays and tuples of them are compared to rtol times the largest entry of ``want``, or
     as float32 allows where ``got`` has that dtype; SymPy expressions exactly.
     """
-    if got is ...:
-        return NOTHING
-    if got is None:
-        return "The result is None: does every way through your function end in a return?"
+    if wrong := missing(got):
+        return wrong
     if isinstance(want, tuple):
         return _tuples(got, want, rtol)
     if type(want).__module__.startswith("sympy"):
@@ -34,6 +32,15 @@ def difference(got: object, want: object, rtol: float = 1e-9) -> str | None:
     if wrong and isinstance(want, (int, np.integer)) and numbers.ndim == 0:
         return f"You gave {numbers:.15g}, wanted {want}."
     return wrong
+
+
+def missing(got: object) -> str | None:
+    """What to say when nothing came back, as in an untouched stub; else None."""
+    if got is ...:
+        return NOTHING
+    if got is None:
+        return "The result is None: does every way through your function end in a return?"
+    return None
 
 
 def _tuples(got: object, want: tuple, rtol: float) -> str | None:

@@ -1,27 +1,9 @@
-"""Chapters 3 to 5: answers that a reader might give, and what the notebooks call them."""
-
-import json
-import re
+"""Near misses of chapters 3 to 5, and what each is told."""
 
 import numpy as np
-import pytest
 
-from bpbook import chapters, ops
-from bpbook.exercises import check, exercises
-
-
-def stubs(chapter: int) -> dict[str, str]:
-    """The name under which the chapter's notebook checks each exercise."""
-    (path,) = chapters.folder().glob(f"{chapter:02d}_*.ipynb")
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return dict(re.findall(r'check\("([\d.]+)", (\w+)\)', code))
-
-
-@pytest.mark.parametrize("chapter", range(1, 14))
-def test_a_solution_can_be_pasted_over_its_stub(chapter):
-    """solution() prints a function of the stub's own name: run in its place, it is checked."""
-    assert stubs(chapter) == {e.id: e.solution.__name__ for e in exercises(chapter)}
+from bpbook import ops
+from bpbook.exercises import check
 
 
 def squared_error(z, Y):

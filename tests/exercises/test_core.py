@@ -30,6 +30,14 @@ def test_untouched_stub_fails(exercise):
 
 
 @each
+def test_a_function_without_a_return_is_not_told_to_replace_dots(exercise):
+    feedback = exercise.check(lambda *arguments, **keywords: None)
+    assert not feedback
+    assert "replace the ..." not in feedback.message
+    assert "None" in feedback.message
+
+
+@each
 def test_slip_fails_and_says_what_is_wrong(exercise):
     feedback = exercise.check(exercise.slip)
     assert not feedback
