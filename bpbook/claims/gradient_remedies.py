@@ -9,8 +9,9 @@ from bpbook import ops
 from bpbook.claims.backward import gap, is_derivative, jacobian
 from bpbook.claims.registry import claim
 from bpbook.nets import MLP, numeric_gradient
+from bpbook.nets.base import Op
 from bpbook.proof import symbols
-from bpbook.theory.propagation import Op, propagate
+from bpbook.theory.propagation import propagate
 from bpbook.training import clip_by_norm
 from bpbook.training.initializers import Init, he_normal, lecun_normal, scaled
 

@@ -14,8 +14,9 @@ from bpbook.explorers.base import Explorer
 from bpbook.explorers.moving_axes import Histogram, SizePanel, bin_values
 from bpbook.explorers.readout import Readout
 from bpbook.explorers.settings import Choice, Slider, Stops, Toggle
+from bpbook.nets.base import Op
 from bpbook.style import BLUE, MUTED, VERMILLION
-from bpbook.theory.propagation import Op, predict, propagate
+from bpbook.theory.propagation import predict, propagate
 from bpbook.training import initializers
 
 ROWS = 64  # samples in the batch
