@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bpbook import ops
 from bpbook.explorers.base import Explorer
-from bpbook.explorers.readout import Readout
+from bpbook.explorers.readout import Readout, number
 from bpbook.explorers.settings import Choice, Slider, Stops
 from bpbook.style import GRID, INK, MUTED, SERIES, VERMILLION
 
@@ -46,7 +46,7 @@ class Differences:
     curves: of each formula, at STEPS. h, error: the chosen step, and its error by the chosen
     formula; NaN when x + h rounds to x. typical: the same, averaged over neighbouring steps.
     least: the least typical error on the curve, met at the step measured. predicted: the step at
-    which the error bound is least; infinite when the formula is exact.
+    which the error bound is least; infinite when the formula is exact, NaN at a kink.
     """
 
     title: str
@@ -58,14 +58,14 @@ class Differences:
     least: float
     measured: float
     predicted: float
-    straddles: bool  # a kink lies within the step
+    kink: str  # where the step meets one
 
     @property
     def verdict(self) -> str:
         if np.isnan(self.error):
             return "is lost: x + h rounds to x"
-        if self.straddles:
-            return "straddles the kink at 0"
+        if self.kink:
+            return self.kink
         if self.typical <= 4 * self.least:
             return "is as good as any" if self.formula == "complex step" else "is near the best"
         if self.h < self.predicted:
@@ -78,8 +78,12 @@ class Differences:
         return next(name for limit, name in THRESHOLDS if not self.error >= limit)
 
     @property
-    def agrees(self) -> bool:
-        return 1 / 3 < self.measured / self.predicted < 3 if self.predicted else False
+    def agreement(self) -> str:
+        """How far the measured best step lies from a predicted one."""
+        what = "limit" if self.formula == "complex step" else "step"
+        near = 1 / 3 < self.measured / self.predicted < 3
+        where = "within a factor of 3 of" if near else "more than a factor of 3 from"
+        return f", {where} the measured {what}"
 
 
 def quotients(op, x: np.floating, h: np.ndarray, offset: float) -> dict[str, np.ndarray]:
@@ -118,8 +122,10 @@ def best_step(formula: str, u: float, f: float, slopes: tuple[float, float, floa
     """Where the error bound is least; for the complex step, below which it is under a rounding."""
     first, second, third = (abs(s) for s in slopes)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if formula == "forward difference":
+        if formula == "forward difference" and second:
             best = 2 * np.sqrt(np.float64(u * abs(f)) / second)
+        elif formula == "forward difference":  # an odd function at 0 errs by h²f'''/6
+            best = np.cbrt(np.float64(6 * u * abs(f)) / third)
         elif formula == "central difference":
             best = np.cbrt(np.float64(3 * u * abs(f)) / third)
         else:
@@ -159,14 +165,17 @@ class StepSize(Explorer):
     ) -> Differences:
         op, dtype = FUNCTIONS[function], PRECISIONS[precision]
         at, h, u = dtype(x), 10.0**exponent, float(np.finfo(dtype).eps) / 2
-        slopes = derivatives(op, float(at))
+        f, slopes, bent = float(op(at)[0]) + offset, derivatives(op, float(at)), op is ops.relu
         found = quotients(op, at, np.append(STEPS, h), offset)
         curves = {name: errors(slope.astype(float), slopes[0]) for name, slope in found.items()}
         *curve, error = curves[formula]
         typical = smooth(np.array(curve), u)
-        best = len(STEPS) - 1 - int(np.argmin(typical[::-1]))  # the largest of equals
+        # The largest of equals; the complex step's errors lie on a level, with some noise.
+        level = typical.min() * (1.5 if formula == "complex step" else 1)
+        best = np.flatnonzero(typical <= level)[-1]
+        added = f" + {offset:,}" if offset else ""
         return Differences(
-            title=f"{function}{f' + {offset:,}' if offset else ''} at x = {x:g} in {precision}",
+            title=f"{function}{added} at x = {number(x)} in {precision}",
             formula=formula,
             curves={name: curve[:-1] for name, curve in curves.items()},
             h=h,
@@ -174,20 +183,22 @@ class StepSize(Explorer):
             typical=float(typical[np.abs(EXPONENTS - exponent).argmin()]),
             least=float(typical[best]),
             measured=float(STEPS[best]),
-            predicted=best_step(formula, u, float(op(at)[0]) + offset, slopes),
-            straddles=op is ops.relu and formula != "complex step" and _crosses(at, h, formula),
+            predicted=np.nan if bent and at == 0 else best_step(formula, u, f, slopes),
+            kink=_meets(at, h, formula) if bent else "",
         )
 
     @staticmethod
     def describe(data: Differences) -> str:
         # Powers of ten only: the last digits of exp, and so the noise, differ between machines.
-        size = f"{10.0 ** np.ceil(np.log10(data.typical)):.0e}"
-        judged = f"error below {size}, which the usual thresholds call “{data.called}”"
-        agrees = f"; the measured one is within a factor of 3: {data.agrees}"
+        size = number(10.0 ** np.ceil(np.log10(data.typical)))
+        judged = (
+            f"errors around it are typically at most {size}, "
+            f"and the usual thresholds call this one “{data.called}”"
+        )
         return (
-            f"{data.formula.capitalize()} of {data.title}: the step {data.h:.1e} {data.verdict}"
-            f"{'' if np.isnan(data.error) else f'; {judged}'}; "
-            f"{_best(data)}{agrees if 0 < data.predicted < np.inf else ''}."
+            f"{data.formula.capitalize()} of {data.title}: the step {number(data.h)} {data.verdict}"
+            f"{'' if np.isnan(data.error) else f'; {judged}'}; {_best(data)}"
+            f"{data.agreement if 0 < data.predicted < np.inf else ''}."
         )
 
     def build(self, figure: Figure) -> None:
@@ -227,23 +238,27 @@ class StepSize(Explorer):
         self._measured.set_data([data.measured], [10 * data.least])
         self._chosen.set_data([data.h], [np.fmax(data.error, FLOOR)])
         self._chosen.set_visible(not lost)
-        judged = f", error {data.error:.1e}: the usual thresholds say “{data.called}”"
+        judged = f", error {number(data.error)}: the usual thresholds say “{data.called}”"
         self._words[0].set_text(f"{data.title}: this step {data.verdict}")
-        self._words[1].set_text(f"○ {data.formula}, h = {data.h:.1e}{'' if lost else judged}")
-        self._words[2].set_text(f"▼ measured best step {data.measured:.1e}; – – {_best(data)}")
+        self._words[1].set_text(f"○ {data.formula}, h = {number(data.h)}{'' if lost else judged}")
+        self._words[2].set_text(f"▼ measured best step {number(data.measured)}; – – {_best(data)}")
 
 
-def _crosses(x: np.floating, h: float, formula: str) -> bool:
-    """Whether 0 lies strictly between the two points that the formula compares."""
+def _meets(x: np.floating, h: float, formula: str) -> str:
+    """How the points that the formula compares lie about a kink at 0; nothing when it is apart."""
     low = float(x) - (h if formula == "central difference" else 0)
-    return bool(low < 0 < float(x) + h)
+    if formula != "complex step" and low < 0 < float(x) + h:
+        return "straddles the kink at 0"
+    return "" if x else "starts at the kink at 0"
 
 
 def _best(data: Differences) -> str:
+    if np.isnan(data.predicted):
+        return "f has no slope at its kink, and there is no best step"
     if data.predicted == 0:
         return "f is 0 here, and no step is too small"
     if data.predicted == np.inf:
         return "the formula is exact near x, and has no best step"
     if data.formula == "complex step":
-        return f"predicted: any step below {data.predicted:.1e} is as good"
-    return f"predicted best step {data.predicted:.1e}"
+        return f"every step below {number(data.predicted)} is predicted to be as good"
+    return f"the predicted best step is {number(data.predicted)}"

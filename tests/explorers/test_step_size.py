@@ -1,5 +1,6 @@
 """StepSize: the curves are the errors of the formulas, and the predictions are met."""
 
+import re
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from bpbook.explorers import StepSize
 from bpbook.explorers.step_size import (
     FORMULAS,
     FUNCTIONS,
+    NEIGHBOURS,
     PRECISIONS,
     STEPS,
     best_step,
@@ -135,6 +137,58 @@ def test_at_the_kink_of_relu_each_formula_gives_its_own_slope():
 def test_a_formula_without_an_optimum_says_so():
     assert "exact near x" in StepSize(function="x²").summary()
     assert "f is 0 here" in StepSize(function="sin(x)", x=0.0).summary()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("x", [-5.0, -2.5, 0.3, 3.0, 4.0])
+def test_noise_among_good_complex_steps_does_not_hide_the_largest_of_them(x, precision):
+    data = simulate(function="tanh(x)", x=x, formula=complex_step, precision=precision)
+    assert data.measured > data.predicted / 3
+
+
+@pytest.mark.parametrize(
+    ("formula", "meets"),
+    [(forward, "starts at"), (central, "straddles"), (complex_step, "starts at")],
+)
+def test_at_its_kink_relu_has_no_best_step(formula, meets):
+    said = StepSize(function="relu(x)", x=0.0, formula=formula).summary()
+    assert f"{meets} the kink at 0" in said
+    assert "no best step" in said
+    assert "exact" not in said
+
+
+@pytest.mark.parametrize("offset", [1, 100])
+def test_the_forward_difference_of_an_odd_function_at_0_is_not_exact(offset):
+    """There f'' is 0, and the next term of the error sets the best step."""
+    data = simulate(function="tanh(x)", x=0.0, formula=forward, offset=offset)
+    u = float(np.finfo(float).eps) / 2
+    assert data.predicted == pytest.approx(
+        np.cbrt(6 * u * offset / 2)
+    )  # the third derivative is −2
+    assert 1 / 4 < data.measured / data.predicted < 4
+    far = simulate(function="tanh(x)", x=0.0, formula=forward, exponent=0.0)
+    assert far.verdict == "is too large: the formula's own error dominates"
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_error_that_is_said_is_one_that_the_curve_has(function, formula):
+    how = {"function": function, "formula": formula, "offset": 100, "precision": "float32"}
+    for exponent in range(-20, 1):
+        data = simulate(**how, exponent=exponent)
+        said = re.search("typically at most ([^,]*),", StepSize.describe(data))
+        assert bool(said) != np.isnan(data.error)
+        if said:
+            bound = float(said[1].replace("−", "-"))
+            assert bound / 10 < data.typical <= bound * (1 + 1e-12)
+            assert data.error <= np.sqrt(NEIGHBOURS) * bound
+
+
+def test_the_sentence_says_whether_the_prediction_is_met():
+    assert "within a factor of 3 of the measured step." in StepSize().summary()
+    flat = StepSize(x=-5.0, offset=1_000_000, precision="float32", formula=forward)
+    assert not 1 / 3 < flat.data.measured / flat.data.predicted < 3  # 1e6 swallows exp(-5)
+    assert "more than a factor of 3 from the measured step." in flat.summary()
 
 
 def test_the_marks_stand_where_the_data_says():
