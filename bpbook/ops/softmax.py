@@ -57,4 +57,4 @@ def logsumexp(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
     """
     c = _shift(z)
     s = c + np.log(np.exp(z - c).sum(axis=-1, keepdims=True))
-    return s[..., 0], lambda ds: np.exp(z - s) * np.asanyarray(ds)[..., None]
+    return s[..., 0], lambda ds: np.exp(z - s) * np.expand_dims(ds, -1)

@@ -50,6 +50,20 @@ def test_forward_mode_and_second_order_equal_complex_steps(name):
 
 
 @everywhere
+def test_the_hessian_of_a_square_is_that_of_the_product_rule(name):
+    """∇²f² v = 2 (∇f·v) ∇f + 2 f ∇²f v: what reaches the op's vjp depends on the point too."""
+    op, arguments = CASES[name]
+    v = directions(arguments, 2)
+    f, _ = weighted(op, arguments)
+    value, gradient = value_and_grad(f)(arguments)
+    slope = jvp(f)(arguments, v)[1]
+    want = [
+        2 * (slope * g + value * s) for g, s in zip(gradient, hvp(f)(arguments, v), strict=True)
+    ]
+    close(hvp(lambda xs: f(xs) ** 2)(arguments, v), want, 1e-11)
+
+
+@everywhere
 def test_both_orders_and_modes_keep_float32(name):
     op, arguments = CASES[name]
     arguments = tuple(x.astype(np.float32) for x in arguments)
