@@ -201,7 +201,7 @@ class BatchNorm(_Norm):
     def __init__(self, n: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(n, eps)
         _check.number("momentum", momentum, 0, 1)
-        self.momentum = momentum
+        self.momentum = float(momentum)  # a NumPy float64 would widen float32 statistics
 
     def initial_state(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"mean": np.zeros(self.n), "variance": np.ones(self.n)}

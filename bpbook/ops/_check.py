@@ -196,6 +196,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def as_python(value: object) -> object:
+    """A NumPy number as Python's, which leaves float32 arrays float32; others as they are."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def whole(name: str, value: object, least: int = 1) -> None:
     """An integer of any kind, not below ``least``."""
     if not is_whole(value, least):

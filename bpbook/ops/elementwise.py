@@ -93,12 +93,14 @@ def relu(z: np.ndarray) -> tuple[np.ndarray, Vjp]:
 def leaky_relu(z: np.ndarray, slope: float = 0.01) -> tuple[np.ndarray, Vjp]:
     """a = z for z > 0 and slope·z for z ≤ 0 (Maas et al. 2013)."""
     _check.floating("z", z)
+    slope = _check.as_python(slope)
     return np.where(z > 0, z, slope * z), lambda da: np.where(z > 0, da, slope * da)
 
 
 def elu(z: np.ndarray, alpha: float = 1.0) -> tuple[np.ndarray, Vjp]:
     """a = z for z > 0 and alpha(eᶻ − 1) for z ≤ 0 (Clevert et al. 2016)."""
     _check.floating("z", z)
+    alpha = _check.as_python(alpha)
     below = alpha * np.expm1(np.minimum(z, 0))  # the minimum keeps the unused side from overflowing
     a = np.where(z > 0, z, below)
     return a, lambda da: np.where(z > 0, da, da * (below + alpha))

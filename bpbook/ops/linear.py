@@ -38,8 +38,8 @@ def matmul(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, Callable]:
     columns = b if b.ndim > 1 else b[:, None]
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        d = d if b.ndim > 1 else d[..., None]
-        d = d if a.ndim > 1 else d[..., None, :]
+        d = d if b.ndim > 1 else np.expand_dims(d, -1)
+        d = d if a.ndim > 1 else np.expand_dims(d, -2)
         da = unbroadcast(d @ np.swapaxes(columns, -1, -2), rows.shape)
         db = unbroadcast(np.swapaxes(rows, -1, -2) @ d, columns.shape)
         return da.reshape(a.shape), db.reshape(b.shape)
@@ -65,7 +65,7 @@ def einsum(*operands: np.ndarray, subscripts: str) -> tuple[np.ndarray, Callable
         known = output + "".join(indices for indices, _ in others)
         # An index of this operand alone was summed over: its gradient repeats along it.
         lone = [(i, n) for i, n in zip(inputs[k], operands[k].shape, strict=True) if i not in known]
-        others += [(i, np.ones(n, d.dtype)) for i, n in lone]
+        others += [(i, np.ones(n, operands[k].dtype)) for i, n in lone]
         left = ",".join([output, *(indices for indices, _ in others)])
         return np.einsum(f"{left}->{inputs[k]}", d, *(x for _, x in others))
 

@@ -39,7 +39,7 @@ def batch_norm(
         )
     if observe is not None:
         observe(mean.reshape(-1), variance.reshape(-1))
-    gamma, s = _along_channels(gamma, z), np.sqrt(variance + eps)
+    gamma, s = _along_channels(gamma, z), np.sqrt(variance + _check.as_python(eps))
     z_hat = centered / s
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -76,7 +76,8 @@ def batch_norm_inference(
     """
     _check.channels(z, gamma=gamma, beta=beta, mean=mean, variance=variance)
     axes = _all_but_channels(z)
-    gamma, s = _along_channels(gamma, z), np.sqrt(_along_channels(variance, z) + eps)
+    gamma, variance = _along_channels(gamma, z), _along_channels(variance, z)
+    s = np.sqrt(variance + _check.as_python(eps))
     z_hat = (z - _along_channels(mean, z)) / s
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -96,7 +97,7 @@ def layer_norm(z: np.ndarray, gamma: np.ndarray, beta: np.ndarray, eps: float = 
     _check.features(z, gamma=gamma, beta=beta)
     row, rows = (z.ndim - 1,), tuple(range(z.ndim - 1))
     n, centered, _, variance = _moments(z, row)
-    s = np.sqrt(variance + eps)
+    s = np.sqrt(variance + _check.as_python(eps))
     z_hat = centered / s
 
     def vjp(d: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

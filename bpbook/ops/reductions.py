@@ -23,7 +23,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 def _kept(d: np.ndarray, x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """d with the reduced axes back, of length 1, so that it broadcasts against x."""
-    return d.reshape([1 if i in axes else n for i, n in enumerate(x.shape)])
+    return np.reshape(d, [1 if i in axes else n for i, n in enumerate(x.shape)])
 
 
 def sum(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> Out:

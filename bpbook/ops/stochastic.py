@@ -20,6 +20,7 @@ def dropout(a: np.ndarray, mask: np.ndarray, rate: float) -> tuple[np.ndarray, C
     """
     _check.floating("a", a)
     _check.rate(rate)
+    rate = _check.as_python(rate)
     if np.shape(mask) != a.shape:
         raise ValueError(f"mask has shape {np.shape(mask)}; a has shape {a.shape}, wanted the same")
     return a * mask / (1 - rate), lambda d: d * mask / (1 - rate)

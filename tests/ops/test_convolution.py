@@ -65,6 +65,26 @@ def test_max_pool2d_equals_pytorch_at_ties_too(shape, size, stride, levels, seed
     np.testing.assert_allclose(vjp(d), theirs.grad.numpy(), rtol=1e-10, atol=1e-12)
 
 
+def test_strides_and_padding_by_the_definition():
+    """z[y, x] = b + Σ W[i, j] x[y·stride + i, x·stride + j], entry by entry, x padded by zeros."""
+    rng = np.random.default_rng(0)
+    x, W, b = rng.normal(size=(1, 2, 4, 5)), rng.normal(size=(3, 2, 2, 3)), rng.normal(size=3)
+    z, _ = ops.conv2d(x, W, b, stride=(3, 2), padding=(1, 2))
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (2, 2)))
+    expected = np.empty((1, 3, 2, 4))
+    for o, i, j in np.ndindex(3, 2, 4):
+        window = padded[0, :, 3 * i : 3 * i + 2, 2 * j : 2 * j + 3]
+        expected[0, o, i, j] = b[o] + (W[o] * window).sum()
+    np.testing.assert_allclose(z, expected, rtol=1e-12)
+
+
+def test_windows_of_one_pixel_are_the_image():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    out, vjp = ops.max_pool2d(x, 1)
+    np.testing.assert_array_equal(out, x)
+    np.testing.assert_array_equal(vjp(x), x)
+
+
 def test_an_edge_detector_by_hand():
     image = np.array([[0.0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]])[None, None]
     edges, _ = ops.conv2d(image, np.array([[[[-1.0, 1.0]]]]), np.zeros(1))
@@ -126,7 +146,11 @@ def test_bad_input_is_named():
     x, W, b = np.ones((2, 3, 5, 5)), np.ones((4, 3, 3, 3)), np.ones(4)
     with pytest.raises(ValueError, match=r"W has shape \(4, 2, 3, 3\); x has 3 channels"):
         ops.conv2d(x, np.ones((4, 2, 3, 3)), b)
-    with pytest.raises(ValueError, match=r"b has shape \(3,\); W has 4 channels of output"):
+    with pytest.raises(
+        ValueError, match=r"W must be \(c_out, 3, kh, kw\); x has shape \(2, 3, 5, 5"
+    ):
+        ops.conv2d(x, np.ones((4, 3, 3)), b)
+    with pytest.raises(ValueError, match=r"W has 4 channels of output, so b must be \(4,\); W has"):
         ops.conv2d(x, W, np.ones(3))
     with pytest.raises(ValueError, match=r"x has shape \(2, 75\); wanted \(m, c, h, w\)"):
         ops.conv2d(x.reshape(2, -1), W, b)

@@ -96,6 +96,16 @@ def test_a_bias_before_batch_norm_changes_nothing_and_has_no_gradient():
     np.testing.assert_allclose(vjp(d)[0].sum(axis=0), 0, atol=1e-13)
 
 
+def test_eps_is_added_to_the_variance_and_is_a_hundred_thousandth():
+    z, one, zero = np.array([[1.0, -1], [-1, 1]]), np.ones(2), np.zeros(2)  # variance 1
+    for out, _ in (
+        ops.batch_norm(z, one, zero),
+        ops.layer_norm(z, one, zero),
+        ops.batch_norm_inference(z, one, zero, zero, one),
+    ):
+        np.testing.assert_allclose(out, z / np.sqrt(1.00001), rtol=1e-15)
+
+
 @pytest.mark.parametrize("op", [ops.batch_norm, ops.layer_norm])
 def test_constant_input_gives_beta_and_finite_gradients(op):
     z, gamma, beta = np.full((4, 3), 7.0), np.ones(3), np.arange(3.0)

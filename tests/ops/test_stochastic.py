@@ -27,6 +27,15 @@ def test_a_mask_drops_its_share_and_repeats_with_its_seed():
     assert dropout_mask(np.random.default_rng(0), (100,), 0.0).all()
 
 
+@pytest.mark.parametrize("rate", [0, 0.25, 0.5])
+def test_of_the_draws_below_1_exactly_the_share_below_the_rate_is_dropped(rate):
+    class Evenly:
+        def random(self, shape, dtype):
+            return np.arange(8, dtype=dtype).reshape(shape) / 8
+
+    assert dropout_mask(Evenly(), (2, 4), rate).mean() == 1 - rate
+
+
 def test_gradient_equals_pytorch_s_under_the_same_mask():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[torch]")
     a = torch.randn(6, 5, dtype=torch.float64, requires_grad=True)

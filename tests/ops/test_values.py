@@ -47,6 +47,20 @@ def test_softmax_takes_rows_of_every_shape_and_shifts_each_by_its_own_maximum(sh
     assert ops.logsumexp(z)[0].shape == shape[:-1]
 
 
+@pytest.mark.parametrize("op", [ops.softmax, ops.log_softmax, ops.logsumexp])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 2, 65)])
+def test_softmax_of_a_stack_is_that_of_each_row(op, shape):
+    z = 1e3 * np.random.default_rng(0).normal(size=shape)
+    out, vjp = op(z)
+    d = np.random.default_rng(1).normal(size=out.shape)
+    rows = [op(row) for row in z.reshape(-1, shape[-1])]
+    np.testing.assert_array_equal(out.reshape(len(rows), -1), [np.ravel(row) for row, _ in rows])
+    each = [
+        pull(u) for (_, pull), u in zip(rows, d.reshape(len(rows), *out.shape[2:]), strict=True)
+    ]
+    np.testing.assert_allclose(vjp(d).reshape(len(rows), -1), each, rtol=1e-13, atol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.filterwarnings("error")
 def test_logits_of_ten_thousand_are_finite_and_right(dtype):
@@ -81,6 +95,16 @@ def test_cross_entropy_takes_zero_log_zero_as_zero():
 def test_derivative_at_the_kink_is_the_left_one(op, left):
     _, vjp = op(np.zeros((1, 1)))
     assert vjp(np.ones((1, 1))) == left
+
+
+def test_above_at_and_below_the_kink():
+    z, one = np.array([-1.0, 0.0, 0.5]), np.ones(3)
+    out, vjp = ops.leaky_relu(z, slope=0.3)
+    np.testing.assert_array_equal([out, vjp(one)], [[-0.3, 0, 0.5], [0.3, 0.3, 1]])
+    out, vjp = ops.elu(z, alpha=2)
+    np.testing.assert_allclose(out, [2 / math.e - 2, 0, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(vjp(one), [2 / math.e, 2, 1], rtol=1e-15)
+    np.testing.assert_array_equal(ops.absolute(z)[1](one), [-1, 0, 1])
 
 
 def test_losses_are_means_over_rows_of_sums_over_outputs():
@@ -145,6 +169,17 @@ def test_a_reduction_along_no_axis_is_refused(op, shape, axis):
         op(np.ones(shape), axis=axis)
 
 
+def test_equal_extremes_share_the_gradient_and_the_others_have_none():
+    x = np.array([[2.0, 2, 1], [1, 3, 3], [5, 5, 5], [3, 2, 1]])
+    d = np.array([6.0, 12, 18, 24])
+    expected = [[3, 3, 0], [0, 6, 6], [6, 6, 6], [24, 0, 0]]
+    np.testing.assert_array_equal(ops.max(x, axis=1)[1](d), expected)
+    np.testing.assert_array_equal(ops.min(-x, axis=1)[1](d), expected)
+    np.testing.assert_array_equal(ops.max(x[:, :1], axis=1)[0], x[:, 0])
+    with pytest.raises(ValueError, match=r"x has shape \(4, 0\); axis 1 is empty"):
+        ops.max(x[:, :0], axis=1)
+
+
 def test_powers_at_zero_have_pytorchs_gradient():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e .[torch]")
     x, y = np.array([0.0, 0.0, 0.0, 2.0]), np.array([0.0, 1.0, 2.0, 0.0])
@@ -160,9 +195,12 @@ def test_powers_at_zero_have_pytorchs_gradient():
         ("ij,ij->ij", [(1, 3), (2, 3)], r"operands\[1\] has shape \(2, 3\); index i is 1 long"),
         ("i,i->", [(3,), (1,)], r"operands\[1\] has shape \(1,\); index i is 3 long"),
         ("ij->i", [(3,)], r"operands\[0\] has shape \(3,\); 'ij' wants 2 axes"),
+        ("ii->i", [(3, 3)], "'ii->i' for 1 operands; wanted one group .* no letter twice"),
+        ("...i->i", [(3, 3)], r"'\.\.\.i->i' for 1 operands; wanted .* no ellipsis"),
+        ("i,j->ij", [(3,)], "'i,j->ij' for 1 operands; wanted one group of letters for each"),
     ],
 )
-def test_einsum_stretches_no_index(subscripts, shapes, message):
+def test_einsum_stretches_no_index_and_takes_each_once(subscripts, shapes, message):
     with pytest.raises(ValueError, match=message):
         ops.einsum(*map(np.ones, shapes), subscripts=subscripts)
 
@@ -250,3 +288,54 @@ def test_the_power_of_0_has_a_gradient():
     """∂/∂x x¹ is 1 at 0, of x⁰ and x² it is 0; ∂/∂y 0ʸ is 0 there."""
     dx, dy = ops.power(np.zeros(3), np.array([0.0, 1.0, 2.0]))[1](np.ones(3))
     np.testing.assert_array_equal([dx, dy], [[0, 1, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("k,k->", [(3,), (3,)]),
+        ("mk,k->m", [(2, 3), (3,)]),
+        ("k,kn->n", [(3,), (3, 4)]),
+        ("bmk,k->bm", [(5, 2, 3), (3,)]),
+        ("k,bkn->bn", [(3,), (5, 3, 4)]),
+    ],
+)
+def test_a_vector_in_a_product_is_a_row_on_the_left_and_a_column_on_the_right(subscripts, shapes):
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape) for shape in shapes)
+    (out, vjp), (sums, their_vjp) = ops.matmul(a, b), ops.einsum(a, b, subscripts=subscripts)
+    np.testing.assert_allclose(out, sums, rtol=1e-13)
+    d = rng.normal(size=out.shape)
+    for ours, theirs in zip(vjp(d), their_vjp(d), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-13)
+
+
+def test_the_gradient_of_a_concatenation_is_cut_where_the_arrays_meet():
+    _, vjp = ops.concatenate(np.ones((2, 1)), np.ones((2, 3)), np.ones((2, 2)), axis=1)
+    d = np.arange(12.0).reshape(2, 6)
+    for part, expected in zip(vjp(d), (d[:, :1], d[:, 1:4], d[:, 4:]), strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_the_gradient_of_a_single_number_may_be_written_as_one():
+    x, v = np.array([[3.0, 1.0], [2.0, 5.0]]), np.array([3.0, 4.0])
+    for op in (ops.sum, ops.mean, ops.max, ops.min):
+        np.testing.assert_array_equal(op(x)[1](2.0), 2 * op(x)[1](np.array(1.0)))
+    np.testing.assert_allclose(ops.logsumexp(v)[1](2.0), 2 * ops.softmax(v)[0], rtol=1e-15)
+    np.testing.assert_array_equal(ops.matmul(v, v)[1](2.0), [2 * v, 2 * v])
+    np.testing.assert_array_equal(ops.einsum(v, subscripts="i->")[1](2.0), [[2, 2]])
+
+
+def test_a_setting_of_numpys_float64_keeps_float32():
+    z, one, half = np.ones((2, 3), np.float32), np.ones(3, np.float32), np.float64(0.5)
+    for out, vjp in (
+        ops.leaky_relu(z, half),
+        ops.elu(z, half),
+        ops.dropout(z, z > 0, half),
+        ops.batch_norm(z, one, one, half),
+        ops.batch_norm_inference(z, one, one, one, one, half),
+        ops.layer_norm(z, one, one, half),
+    ):
+        found = vjp(z)
+        found = found if isinstance(found, tuple) else (found,)
+        assert {x.dtype for x in (out, *found)} == {np.dtype(np.float32)}
