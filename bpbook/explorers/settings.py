@@ -6,14 +6,15 @@ the hand moves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from operator import index
 from typing import Any, ClassVar
 
 import ipywidgets
 import traitlets
+
+from bpbook.ops import _check
 
 _STYLE = {"description_width": "11em"}
 # Two in a row are as wide as a picture; in a narrow window one is as wide as the page, margins off.
@@ -76,10 +77,8 @@ class Slider(Setting):
         self.wanted = f"a {'whole ' if self.whole else ''}number from {min} to {max}"
 
     def check(self, value: Any) -> float:
-        kind = Integral if self.whole else Real
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise self._refuse(value)
-        if not (math.isfinite(value) and self.min <= value <= self.max):
+        fits = _check.is_whole(value, self.min) if self.whole else _check.is_number(value)
+        if not (fits and self.min <= value <= self.max):
             raise self._refuse(value)
         # A float slider sends 0.30000000000000004 for 0.3; twelve digits keep the repr short.
         return int(value) if self.whole else float(f"{float(value):.12g}")

@@ -6,8 +6,8 @@ or a shape that does not fit.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -87,12 +87,4 @@ def scatter(d: np.ndarray, key: object, shape: Sequence[int]) -> Out:
 def _picks_each_once(key: object) -> bool:
     """Whether a key is numbers, slices, None and … alone, which name no entry twice."""
     parts = key if isinstance(key, tuple) else (key,)
-    return all(p is None or p is ... or isinstance(p, slice) or _is_number(p) for p in parts)
-
-
-def _is_number(x: object) -> bool:
-    try:
-        operator.index(x)
-    except TypeError:
-        return False
-    return not isinstance(x, (bool, np.bool_)) and np.ndim(x) == 0
+    return all(p is None or p is ... or isinstance(p, (slice, Integral)) for p in parts)
