@@ -62,13 +62,14 @@ def compose(names: tuple[str, ...], x: np.ndarray) -> tuple[list, list]:
 
 
 def number(value: float) -> str:
-    """Three decimals; from a thousand on as 1.62e3."""
+    """Three decimals; from a thousand on as 1.62e3, below a hundredth as 1.34e−3."""
     if not np.isfinite(value):
         return "undefined" if np.isnan(value) else "∞" if value > 0 else "−∞"
-    if abs(value) >= 1000:
-        text = f"{value:.2e}".replace("e+0", "e").replace("e+", "e")
-    else:
-        text = f"{round(float(value), 3) + 0.0:.3f}"  # adding 0.0 turns −0.0 into 0.0
+    value = round(float(value), 9) + 0.0  # no noise of rounding; adding 0.0 turns −0.0 into 0.0
+    if value == 0 or 0.01 <= abs(value) < 1000:
+        text = f"{value:.3f}"
+    else:  # so that the slopes on show multiply to the one on show
+        text = f"{value:.2e}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
     return text.replace("-", "−")
 
 

@@ -177,9 +177,9 @@ def drawn(
 def said(widths: tuple[int, ...]) -> str:
     """The widths in words."""
     first, second, *_, last = widths
-    if first == second == last:
+    if len(set(widths)) == 1:
         return f" of {first} units"
-    by_turns = widths[2] == first
+    by_turns = widths[2] == first != second
     return (
         f" of {first} and {second} units by turns" if by_turns else f" from {first} to {last} units"
     )

@@ -1,5 +1,7 @@
 """ChainRule: the local slopes multiply to the slope of the whole, and the picture shows them."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -96,12 +98,23 @@ def test_the_formula_reads_as_one_writes_it(names, formula):
 
 
 def test_numbers_are_short():
-    values = [-0.0001, 999.9, -1618.2, 3.1e43, np.inf, np.nan]
+    values = [-1e-12, 0.00134, 999.9, -1618.2, 3.1e43, np.inf, np.nan]
     assert [number(v) for v in values] == [
         "0.000",
+        "1.34e−3",
         "999.900",
         "−1.62e3",
         "3.10e43",
         "∞",
         "undefined",
     ]
+
+
+@pytest.mark.parametrize("x", [0.4, 0.8])
+@pytest.mark.parametrize("names", [("exp", "square", "tanh"), ("exp", "tanh", "square")])
+def test_the_slopes_that_are_said_multiply_to_the_one_that_is_said(names, x):
+    """tanh has slopes of a thousandth and less here, which three decimals would not tell from 0."""
+    said = ChainRule(x=x, **dict(zip(("first", "second", "third"), names, strict=True))).summary()
+    slopes, product = re.search("slopes (.*) multiply to ([^,]*),", said.replace("−", "-")).groups()
+    assert float(product) != 0
+    assert np.prod([float(s) for s in slopes.split(" × ")]) == pytest.approx(float(product), 0.03)

@@ -104,6 +104,7 @@ def test_widths():
     assert said((128, 32, 128)) == " of 128 and 32 units by turns"
     assert said((128, 64, 32)) == " from 128 to 32 units"
     assert said((8, 8, 8)) == " of 8 units"
+    assert said(layer_widths(60, 8, 4, "taper")) == " from 8 to 4 units"  # the first four have 8
 
 
 def test_the_picture_shows_the_layers_and_the_widths():
