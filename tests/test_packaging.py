@@ -201,6 +201,29 @@ def test_the_readme_lists_every_chapter_in_order():
     assert listed == [path.name for path in chapters.notebooks(ROOT / "chapters")]
 
 
+@pytest.mark.parametrize("page", ["README.md", "chapters/00_welcome.ipynb"])
+def test_a_table_of_contents_has_each_chapters_own_title_and_question(page):
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    row = r"^\| (\w+) \| \[(.+)\]\((?:chapters/)?(\w+\.ipynb)\) \| (.+\?)[^?]* \|$"
+    rows = re.findall(row, text, re.MULTILINE)
+    wanted = [(*_title_and_question(c), c.name) for c in chapters.notebooks(ROOT / "chapters")]
+    assert [(n.lstrip("0") or "0", title, q, name) for n, title, name, q in rows] == [
+        entry for entry in wanted if entry[-1] != path.name
+    ]
+
+
+def _title_and_question(chapter: Path) -> tuple[str, str, str]:
+    """The number, title and question with which a chapter opens."""
+    first = json.loads(chapter.read_text(encoding="utf-8"))["cells"][0]
+    opening = re.match(r"# (\w+) · (.+)\n+\*\*(.+)\*\*", "".join(first["source"]))
+    assert opening, f"{chapter.name} does not open with its title and its question"
+    return opening[1], opening[2], opening[3]
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_every_file_that_a_page_links_to_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
