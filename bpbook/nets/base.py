@@ -6,6 +6,7 @@ Also what nets and their layers start from: the kinds of functions they take, an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -70,7 +71,10 @@ class Net:
 
 
 def op_name(op: Op) -> str:
-    """The name of an op, the same in every process: without the address that ``str`` may show."""
+    """The name of an op, and options that ``functools.partial`` set; no address, as ``str`` has."""
+    if isinstance(op, partial):
+        options = ", ".join(f"{name}={value!r}" for name, value in op.keywords.items())
+        return f"{op_name(op.func)}({options})"
     return getattr(op, "__name__", type(op).__name__)
 
 

@@ -201,4 +201,6 @@ def test_bad_arguments_are_named():
 
 def test_repr_names_every_op():
     slanted = partial(ops.leaky_relu, slope=0.2)
-    assert repr(MLP((2, 3, 1), slanted, ops.mse)) == "MLP 2-3-1 (partial, identity; mse)"
+    assert repr(MLP((2, 3, 1), slanted, ops.mse)) == (
+        "MLP 2-3-1 (leaky_relu(slope=0.2), identity; mse)"
+    )

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -172,6 +173,13 @@ def test_what_does_not_fit_is_refused(saved):
     unchanged(a_net(), Adam(0.01), saved, "PCG64 generator", rng=other)
     without = save(saved.with_name("without"), a_net(), Adam(0.01))
     unchanged(a_net(), Adam(0.01), without, "no random state", rng=np.random.default_rng(0))
+
+
+def test_an_option_of_an_op_is_part_of_the_net(tmp_path):
+    steep, flat = (partial(ops.leaky_relu, slope=slope) for slope in (0.2, 0.1))
+    path = save(tmp_path / "run", MLP((64, 8, 10), steep), SGD(0.1))
+    load(path, MLP((64, 8, 10), partial(ops.leaky_relu, slope=0.2)), SGD(0.1))
+    unchanged(MLP((64, 8, 10), flat), SGD(0.1), path, r"slope=0\.2.*slope=0\.1")
 
 
 def test_save_names_what_it_cannot_use(tmp_path):
