@@ -73,6 +73,8 @@ def _arrays(got: np.ndarray, want: np.ndarray, rtol: float) -> str | None:
         return None
     if np.isnan(got).any():
         return "The result contains NaN."
+    if np.isinf(got).any():
+        return "The result contains ∞."
     if got.ndim == 2 and got.shape[0] == got.shape[1] and _close(got.T, want, rtol):
         return "Transposed: each entry (i, j) is where (j, i) belongs."
     return _ratio(got, want, rtol) or _worst(got, want, rtol)

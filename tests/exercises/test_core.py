@@ -130,6 +130,11 @@ def test_one_number_is_a_multiple_only_by_a_small_whole_factor():
     assert "factor, 0.25" in difference(0.25 / 3, 1.0 / 3)
 
 
+@pytest.mark.parametrize("got", [[np.inf, np.inf], [1.0, -np.inf]])
+def test_what_overflows_is_named_and_no_factor(got):
+    assert difference(np.array(got), np.array([1.0, 2.0])) == "The result contains ∞."
+
+
 def test_numbers_that_differ_are_shown_different():
     assert "got 202256, wanted 202256.345" in difference(202256, 202256.345)
 
