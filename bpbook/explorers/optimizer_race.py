@@ -21,7 +21,7 @@ from bpbook.theory.landscapes import LANDSCAPES
 RATES = tuple(
     float(f"{d}e{p}") for p in range(-4, 1) for d in (1, 1.5, 2, 3, 5, 7) if d * 10**p < 3
 )
-RATE_SPAN = (1e-4, 40)  # of the axis; its right end has words
+RATE_SPAN = (1e-4, 100)  # of the axis; its right end has words
 SPANS = (100, 200, LIMIT)  # of the axis of steps, which grows
 MARKERS = "osD^vPX<>hp"
 LOSS_SPAN = (1e-16, 1e8)  # what is below or above stands on the edge
@@ -78,8 +78,8 @@ class OptimizerRace(Live):
     @staticmethod
     def describe(data: Race) -> str:
         limit, eta = data.limits["SGD"], number(data.learning_rate)
-        side = "is below" if data.learning_rate < limit else "is not below"
-        stability = f"η = {eta} {side} SGD's limit 2/λ_max = {number(limit)}"
+        side = "is below" if data.stable("SGD") else "is not below"
+        stability = f"η = {eta} {side} SGD's limit 2/λ_max = {number(limit, 3)}"
         standings = ", ".join(f"{r.name} {_standing(data, r)}" for r in data.racers)
         where = f"Step {data.steps} on the {data.landscape.name} landscape"
         return f"{where}, loss above the minimum: {standings or 'nobody runs'}; {stability}."
@@ -92,7 +92,7 @@ class OptimizerRace(Live):
         self.hand_axes = self._map = figure.add_axes((0.06, 0.345, 0.52, 0.605))
         self._build_losses(figure.add_axes((0.675, 0.63, 0.305, 0.32)))
         self._build_standings(figure)
-        self._build_stability(figure.add_axes((0.14, 0.1, 0.44, 0.13)))
+        self._build_stability(figure.add_axes((0.24, 0.1, 0.34, 0.13)))
         self._map_title = self._map.set_title("")
         self._still: list[Any] = []
         self._shown: str | None = None
@@ -130,14 +130,14 @@ class OptimizerRace(Live):
     def _build_stability(self, axes: Axes) -> None:
         axes.set(xscale="log", xlim=RATE_SPAN, ylim=(2.6, -0.6), xlabel="learning rate η")
         axes.set_yticks(range(3), RULES)
-        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="y", length=0, pad=65)  # before each limit
         axes.set_title("Stable: η inside the bar")
         self._bars = axes.barh(range(3), [1] * 3, height=0.62, color="#C9DDEE", animated=True)
         (self._rate_line,) = axes.plot([1, 1], [2.6, -0.6], color=INK, animated=True)
-        beside = {"transform": axes.get_yaxis_transform(), "va": "center", "size": 9}
+        beside = {"transform": axes.get_yaxis_transform(), "va": "center", "size": 9, "ha": "right"}
         rows = range(3)
-        self._limits = [axes.add_artist(Readout(0.01, row, **beside)) for row in rows]
-        beside |= {"ha": "right", "color": VERMILLION}
+        self._limits = [axes.add_artist(Readout(-0.02, row, **beside)) for row in rows]
+        beside |= {"color": VERMILLION}
         self._verdicts = [axes.add_artist(Readout(0.99, row, **beside)) for row in rows]
 
     def draw(self, data: Race) -> None:
@@ -177,8 +177,8 @@ class OptimizerRace(Live):
         for i, rule in enumerate(RULES):
             limit = data.limits[rule]
             self._bars[i].set(x=RATE_SPAN[0], width=limit - RATE_SPAN[0])
-            self._limits[i].set_text(f"η < {number(limit)}")
-            self._verdicts[i].set_text("" if data.learning_rate < limit else "unstable")
+            self._limits[i].set_text(f"η < {number(limit, 3)}")
+            self._verdicts[i].set_text("" if data.stable(rule) else "unstable")
 
     def _draw_map(self, data: Race) -> None:
         """The still part, anew for another landscape."""

@@ -17,7 +17,7 @@ Maker = Callable[[float, float], Optimizer]
 
 
 def _muon(learning_rate: float, momentum: float) -> Optimizer:
-    # The point as one column, whose orthogonalised form is the column at length 1.
+    # The point as one column: orthogonalised it has length 0.7, which Muon takes √2 times.
     return optimizers.Muon(learning_rate, lambda flat: [flat], momentum)
 
 
@@ -108,6 +108,10 @@ class Race:
             "Momentum": unit * (1 + mu),
             "Nesterov": unit * (1 + mu) / (1 + 2 * mu),
         }
+
+    def stable(self, rule: str) -> bool:
+        """Whether the learning rate is below the rule's limit, not at it but for rounding."""
+        return self.learning_rate < (1 - 1e-9) * self.limits[rule]
 
     def step(self) -> None:
         if self.finished:

@@ -97,6 +97,18 @@ def test_sentence_says_who_stands_where_and_who_diverged():
     assert "nobody runs" in OptimizerRace(optimizers=()).summary()
 
 
+def test_a_rate_at_its_limit_is_unstable_whatever_the_rounding():
+    """0.2 · 1.5 is 0.30000000000000004 in floats; a limit next to the rate has its digits."""
+    explorer = OptimizerRace(learning_rate=0.3, momentum=0.5)
+    explorer.png()
+    assert explorer._limits[1].get_text() == "η < 0.3"
+    assert explorer._verdicts[1].get_text() == "unstable"
+    explorer.update(momentum=0.51)
+    explorer.png()
+    assert explorer._limits[1].get_text() == "η < 0.302"
+    assert explorer._verdicts[1].get_text() == ""
+
+
 def test_a_landscape_brings_its_start_unless_one_is_given():
     assert (OptimizerRace(landscape="beale").start_x, OptimizerRace().start_x) == (1, -4)
     assert OptimizerRace(landscape="beale", start_x=2.0).start_x == 2
