@@ -18,6 +18,9 @@ from matplotlib.figure import Figure
 
 from bpbook import style
 
+# A title over several axes, as the style sets it over one.
+_SUPTITLE = {"x": 0.01, "ha": "left", "fontsize": 10.5, "weight": "bold"}
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -116,7 +119,7 @@ def panels(
     with style.book_style():
         figure = Figure(figsize=(7, 0.7 + 1.6 * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold")
+        figure.suptitle(title, **_SUPTITLE)
         figure.supxlabel(xlabel, fontsize=9.5)
         figure.supylabel(ylabel, fontsize=9.5)
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -172,7 +175,7 @@ def images(
     with style.book_style():
         figure = Figure(figsize=(7, 0.35 + 1.05 * rows), layout="constrained")
         FigureCanvasAgg(figure)
-        figure.suptitle(title)
+        figure.suptitle(title, **_SUPTITLE)
         grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
         for axes in grid:
             axes.axis("off")
