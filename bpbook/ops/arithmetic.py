@@ -90,7 +90,7 @@ def power(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
         return d * (y * x**less)
 
     def dy(d: np.ndarray) -> np.ndarray:
-        return d * out * np.log(np.where(x == 0, 1.0, x))
+        return d * out * _check.as_python(np.log(np.where(x == 0, 1.0, x)))
 
     return out, lambda d: (
         None if is_number(x) else unbroadcast(dx(d), x.shape),

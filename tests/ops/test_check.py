@@ -73,12 +73,27 @@ def test_affine_names_the_argument_that_does_not_fit(arguments, message):
     assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize("row", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0], [2, -1, 0], [1, 0.5, -0.5]])
+@pytest.mark.parametrize("row", [[1, 1, 0], [0, 0, 0], [2, 0, 0], [0.5, 0.5, 0], [1, 0.5, -0.5]])
 def test_the_row_that_is_not_one_hot_is_named(row):
     Y = np.eye(3)
     Y[1] = row
     with pytest.raises(ValueError, match="but its row 1 is not one-hot"):
         ops.softmax_cross_entropy(np.zeros((3, 3)), Y)
+
+
+def test_the_row_of_a_target_that_is_not_finite_is_named():
+    Y = np.zeros((3, 2))
+    Y[1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"not finite, in row 1: \[nan  0\.\]"):
+        ops.mse(np.zeros((3, 2)), Y)
+
+
+@pytest.mark.parametrize("beyond", [-0.5, 1.5])
+def test_one_entry_outside_0_and_1_is_refused_and_the_extremes_named(beyond):
+    P = np.array([[0.25, 0.75], [beyond, 0.5]])
+    message = rf"smallest {P.min()}, largest {P.max()}\); wanted prob"
+    with pytest.raises(ValueError, match=message):
+        ops.cross_entropy(P, np.eye(2))
 
 
 def test_a_layer_norm_takes_one_row_and_no_number():

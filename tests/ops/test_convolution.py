@@ -78,6 +78,13 @@ def test_strides_and_padding_by_the_definition():
     np.testing.assert_allclose(z, expected, rtol=1e-12)
 
 
+def test_a_pool_s_stride_is_its_own():
+    x = np.arange(20.0).reshape(1, 1, 4, 5)
+    out, vjp = ops.max_pool2d(x, (2, 3), (1, 2))
+    np.testing.assert_array_equal(out[0, 0], [[7, 9], [12, 14], [17, 19]])
+    np.testing.assert_array_equal(vjp(out), np.where(np.isin(x, out), x, 0))
+
+
 def test_windows_of_one_pixel_are_the_image():
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
     out, vjp = ops.max_pool2d(x, 1)
@@ -150,6 +157,10 @@ def test_bad_input_is_named():
         ValueError, match=r"W must be \(c_out, 3, kh, kw\); x has shape \(2, 3, 5, 5"
     ):
         ops.conv2d(x, np.ones((4, 3, 3)), b)
+    with pytest.raises(ValueError, match=r"W has shape \(4, 3, 0, 3\)"):
+        ops.conv2d(x, W[:, :, :0], b)
+    with pytest.raises(ValueError, match=r"x has shape \(0, 3, 5, 5\); .* not empty"):
+        ops.conv2d(x[:0], W, b)
     with pytest.raises(ValueError, match=r"W has 4 channels of output, so b must be \(4,\); W has"):
         ops.conv2d(x, W, np.ones(3))
     with pytest.raises(ValueError, match=r"x has shape \(2, 75\); wanted \(m, c, h, w\)"):
@@ -158,6 +169,8 @@ def test_bad_input_is_named():
         ops.max_pool2d(np.ones((1, 1, 2, 2), int))
     with pytest.raises(ValueError, match=r"\(3, 3\) does not fit in an image of \(2, 2\)"):
         ops.conv2d(x[:, :, :2, :2], W, b)
+    with pytest.raises(ValueError, match=r"\(1, 6\) does not fit in an image of \(5, 5\)"):
+        ops.max_pool2d(x, (1, 6))
     for bad in (0, 1.5, (1,), (1, 2, 3), "2"):
         with pytest.raises(ValueError, match="stride is"):
             ops.conv2d(x, W, b, stride=bad)

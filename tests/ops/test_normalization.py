@@ -126,5 +126,22 @@ def test_bad_input_is_named():
         ops.layer_norm(np.ones((4, 3), int), one, one)
     with pytest.raises(ValueError, match=r"z has shape \(4, 0\)"):
         ops.layer_norm(np.ones((4, 0)), one[:0], one[:0])
-    with pytest.raises(ValueError, match=r"variance has shape \(1,\)"):
-        ops.batch_norm_inference(z, one, one, one, np.ones(1))
+    with pytest.raises(ValueError, match=r"z has shape \(4, 3, 2\); wanted \(m, n\)"):
+        batch_statistics(np.ones((4, 3, 2)))
+    with pytest.raises(ValueError, match=r"z has shape \(0, 3\); .* not empty"):
+        batch_statistics(z[:0])
+
+
+@pytest.mark.parametrize(
+    ("op", "names"),
+    [
+        (ops.batch_norm, ["gamma", "beta"]),
+        (ops.layer_norm, ["gamma", "beta"]),
+        (ops.batch_norm_inference, ["gamma", "beta", "mean", "variance"]),
+    ],
+)
+def test_a_vector_of_another_length_is_named_and_not_stretched(op, names):
+    for name in names:
+        vectors = {other: np.ones(1 if other == name else 3) for other in names}
+        with pytest.raises(ValueError, match=rf"{name} has shape \(1,\).*wanted \(3,\)"):
+            op(np.ones((4, 3)), **vectors)

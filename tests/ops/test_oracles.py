@@ -1,6 +1,7 @@
 """Every op against three oracles: SymPy, finite differences, the adjoint identity."""
 
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -67,7 +68,9 @@ IMAGES, STATISTICS = RNG.normal(size=(2, 3, 4, 5)), np.exp(RNG.normal(size=(2, 3
 CASES |= {
     "batch_norm": (ops.batch_norm, (IMAGES, RNG.normal(size=3), RNG.normal(size=3))),
     "batch_norm_inference": (
-        lambda z, *scale: ops.batch_norm_inference(z, *scale, *STATISTICS.astype(z.dtype)),
+        lambda z, gamma, beta: ops.batch_norm_inference(
+            z, gamma, beta, *STATISTICS.astype(z.dtype)
+        ),
         (IMAGES, RNG.normal(size=3), RNG.normal(size=3)),
     ),
     "layer_norm": (ops.layer_norm, (IMAGES, RNG.normal(size=5), RNG.normal(size=5))),
@@ -193,6 +196,18 @@ def test_float32_stays_float32(name):
     assert out.dtype == np.float32
     for g in gradients(vjp, seed_like(out).astype(np.float32)):
         assert g.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "scatter"])
+def test_every_argument_must_have_a_floating_dtype(name):
+    op, arguments = CASES[name]
+    for i, x in enumerate(arguments):
+        given = [*arguments[:i], x.astype(int), *arguments[i + 1 :]]
+        first, *more = signature(op).parameters.values()
+        several = first.kind is first.VAR_POSITIONAL
+        named = rf"{first.name}\[{i}\]" if several else [first, *more][i].name
+        with pytest.raises(ValueError, match=f"^{named} has dtype int64; derivatives need a float"):
+            op(*given)
 
 
 @everywhere
