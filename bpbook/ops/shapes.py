@@ -38,8 +38,13 @@ def broadcast_to(x: np.ndarray, shape: Sequence[int]) -> Out:
 
 
 def cast(x: np.ndarray, dtype: np.dtype | type) -> Out:
-    """The same numbers in another floating dtype; the gradient comes back in x's own."""
+    """The same numbers in another floating dtype; the gradient comes back in x's own.
+
+    Raises ValueError for another kind of dtype: whole numbers have no derivative.
+    """
     _check.floating("x", x)
+    if x.dtype.kind != "O":
+        _check.floating_dtype(dtype)
     return x.astype(dtype), lambda d: d.astype(x.dtype)
 
 

@@ -94,11 +94,3 @@ def test_one_entry_outside_0_and_1_is_refused_and_the_extremes_named(beyond):
     message = rf"smallest {P.min()}, largest {P.max()}\); wanted prob"
     with pytest.raises(ValueError, match=message):
         ops.cross_entropy(P, np.eye(2))
-
-
-def test_a_layer_norm_takes_one_row_and_no_number():
-    z, one = np.array([1.0, 2.0, 4.0]), np.ones(3)
-    rows, _ = ops.layer_norm(z[None], one, one)
-    np.testing.assert_array_equal(ops.layer_norm(z, one, one)[0], rows[0])
-    with pytest.raises(ValueError, match=r"z has shape \(\); wanted \(\.\.\., n\), not empty"):
-        ops.layer_norm(np.array(1.0), one, one)

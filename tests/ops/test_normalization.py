@@ -106,6 +106,13 @@ def test_eps_is_added_to_the_variance_and_is_a_hundred_thousandth():
         np.testing.assert_allclose(out, z / np.sqrt(1.00001), rtol=1e-15)
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (4, 2, 3), (5, 4, 2, 3)])
+def test_layer_norm_is_of_each_row_alone_in_a_stack_of_any_shape(shape):
+    z, one, zero = np.random.default_rng(0).normal(size=shape), np.ones(3), np.zeros(3)
+    expected = (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(ops.layer_norm(z, one, zero)[0], expected, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("op", [ops.batch_norm, ops.layer_norm])
 def test_constant_input_gives_beta_and_finite_gradients(op):
     z, gamma, beta = np.full((4, 3), 7.0), np.ones(3), np.arange(3.0)
@@ -126,6 +133,8 @@ def test_bad_input_is_named():
         ops.layer_norm(np.ones((4, 3), int), one, one)
     with pytest.raises(ValueError, match=r"z has shape \(4, 0\)"):
         ops.layer_norm(np.ones((4, 0)), one[:0], one[:0])
+    with pytest.raises(ValueError, match=r"z has shape \(\); wanted \(\.\.\., n\), not empty"):
+        ops.layer_norm(np.array(1.0), one, one)
     with pytest.raises(ValueError, match=r"z has shape \(4, 3, 2\); wanted \(m, n\)"):
         batch_statistics(np.ones((4, 3, 2)))
     with pytest.raises(ValueError, match=r"z has shape \(0, 3\); .* not empty"):

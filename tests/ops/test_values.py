@@ -151,6 +151,7 @@ BAD = [
     (lambda: ops.mse(np.zeros((0, 3)), np.zeros((0, 3))), ["a", "(0, 3)", "empty"]),
     (lambda: ops.mse(np.zeros(3), np.zeros(3)), ["a", "(3,)", "(m, n)"]),
     (lambda: ops.cross_entropy(Z + 0.5, Z), ["Y", "row 0", "one-hot"]),
+    (lambda: ops.cast(Z, int), ["dtype", "int64", "floating dtype such as float32"]),
     (lambda: ops.saddle(np.zeros(3)), ["xy", "(3,)", "(..., 2)"]),
     (lambda: ops.softmax_cross_entropy(Z, np.array([0, 1])), ["Y", "(2,)", "(2, 3)", "np.eye"]),
     (lambda: ops.softmax_cross_entropy(Z, np.full((2, 3), 1 / 3)), ["Y", "(2, 3)", "one-hot"]),
