@@ -1,7 +1,8 @@
 // The sentence of an explorer on the page, in one live region that stays: screen readers tell that
 // its text has changed, but may not notice a region that is new. And what ipywidgets does not give
 // to the sliders of the explorer: their label as a name, of handle and number, and as a value what
-// the number beside them shows, where a slider over listed values has its place in the list.
+// the number beside them shows, where a slider over listed values has its place in the list. And
+// the keys of its sliders and drop-down lists, which the notebook would take for its own.
 
 function render({ model, el }) {
   const sentence = el.appendChild(document.createElement("p"));
@@ -19,25 +20,28 @@ function render({ model, el }) {
   };
   const moves = new MutationObserver((changes) => changes.forEach(({ target }) => value(target)));
 
-  const nameSliders = () => {
+  const finishControls = () => {
     const explorer = el.closest(".widget-vbox");
     for (const handle of explorer?.querySelectorAll("[role=slider]:not([aria-label])") ?? []) {
       const [label, readout] = parts(handle);
       for (const part of [handle, readout]) part.setAttribute("aria-label", label.textContent);
       readout.setAttribute("role", "textbox");
-      handle.setAttribute("data-lm-suppress-shortcuts", "true"); // Notebook 7 takes arrow keys
       moves.observe(handle, { attributeFilter: ["aria-valuetext"] });
       value(handle);
+    }
+    for (const control of explorer?.querySelectorAll("[role=slider], select") ?? []) {
+      // Or an arrow key goes to the next cell, and an x, to find a name in the list, cuts this one.
+      control.setAttribute("data-lm-suppress-shortcuts", "true");
     }
   };
 
   const say = () => {
     sentence.setAttribute("aria-live", model.get("live"));
     sentence.textContent = model.get("value");
-    nameSliders(); // those that came later than the first sentence
+    finishControls(); // those that came later than the first sentence
   };
 
-  const shown = new IntersectionObserver(nameSliders); // el is not yet on the page
+  const shown = new IntersectionObserver(finishControls); // el is not yet on the page
   shown.observe(el);
   for (const name of ["change:value", "change:live"]) model.on(name, say);
   say();

@@ -10,7 +10,7 @@ from browser.lab import Shown, eventually, moved
 
 from bpbook import explorers
 from bpbook.explorers.live import Live
-from bpbook.explorers.settings import Slider, Stops
+from bpbook.explorers.settings import Choice, Slider, Stops
 
 pytestmark = pytest.mark.browser
 
@@ -34,6 +34,9 @@ def answers_key_and_mouse(shown: Shown, name: str) -> None:
             assert handle.get_attribute("aria-valuetext") == number.inner_text()
             # In Notebook 7 its arrow keys would go to the notebook.
             assert handle.get_attribute("data-lm-suppress-shortcuts") == "true"
+        if type(slider) is Choice:
+            listed = shown.root.get_by_label(slider.label, exact=True)
+            assert listed.get_attribute("data-lm-suppress-shortcuts") == "true"
     region = shown.sentence.element_handle()
     index, key = shown.free_slider()
     assert moved(shown, lambda: shown.handle(index).press(key)), name

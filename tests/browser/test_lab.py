@@ -63,7 +63,13 @@ def test_keyboard_alone_reaches_every_control(explorer_page):
         shown.handle(index).focus()
         assert moved(shown, lambda: explorer_page.keyboard.press("ArrowRight")), f"slider {index}"
     choose = shown.root.get_by_label("true class")
-    assert moved(shown, lambda: choose.select_option("eight"))
+    assert moved(shown, lambda: choose.press("ArrowDown"))
+    assert choose.input_value() == "eight"
+    assert moved(shown, lambda: choose.press("t"))  # in the list "three"; to the notebook, nothing
+    assert choose.input_value() == "three"
+    choose.press("x")  # to the notebook: cut the cell
+    assert explorer_page.locator(".jp-Notebook .jp-Cell").count() == 1
+    assert shown.root.is_visible()
     reset = shown.root.get_by_role("button", name="Reset")
     assert moved(shown, lambda: reset.press("Enter"))
     assert "p = (0.659, 0.242, 0.099)" in shown.said()
