@@ -344,12 +344,22 @@ def test_a_checkpoint_resumes_to_the_bit(tmp_path):
         np.testing.assert_array_equal(again.state[name], x)
 
 
-def test_float32_stays_float32():
-    net = conv_net(dtype=np.float32)
-    X, Y = batch((4, 1, 6, 8), 5)
+def float32_throughout(net, X, Y):
     loss, grad = net.loss_and_grad(X, Y)
-    dtypes = {loss.dtype, grad.dtype, net.predict(X).dtype, *(x.dtype for x in net.state.values())}
-    assert dtypes == {np.dtype(np.float32)}
+    floats = [loss, grad, net.predict(X), *(x for x in net.state.values() if x.dtype.kind == "f")]
+    return {x.dtype for x in floats} == {np.dtype(np.float32)}
+
+
+def test_float32_stays_float32():
+    assert float32_throughout(conv_net(dtype=np.float32), *batch((4, 1, 6, 8), 5))
+
+
+def test_settings_of_numpys_float64_keep_float32():
+    """A rate out of np.linspace is one."""
+    tenth = np.float64(0.1)
+    for layer in (Dropout(tenth), BatchNorm(3, momentum=tenth), LayerNorm(3, tenth)):
+        net = Sequential([Dense(2, 3), layer], dtype=np.float32)
+        assert float32_throughout(net, *batch((4, 2), 3)), layer
 
 
 def test_views_and_names():
