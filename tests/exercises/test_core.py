@@ -61,6 +61,8 @@ def test_difference_names_the_usual_slips():
     assert "not" not in (difference(A + 1e-13, A) or "")
     assert "end in a return" in difference(None, A)
     assert "Nothing is returned yet" in difference(..., A)
+    assert difference(A[:1], A) == "The result has shape (1, 2); wanted (2, 2)."
+    assert "Its transpose would be right" in difference(A[:1].T, A[:1])
     assert "sign" in difference(-A, A)
     assert "factor, 2" in difference(2 * A, A)
     assert "Transposed" in difference(A.T, A)
@@ -124,7 +126,7 @@ def test_whole_numbers_are_quoted_and_not_compared_as_multiples():
 
 def test_one_number_is_a_multiple_only_by_a_small_whole_factor():
     """1e-10 is near the whole number 0, and 5e8 is whole: neither is the slip that was made."""
-    for got, want in ((2e-9, 1.0), (1.0, 2e-9), (-20.03, 2e-9)):
+    for got, want in ((2e-9, 1.0), (1.0, 2e-9), (-20.03, 2e-9), (2.0, 3.0)):
         assert "Largest error" in difference(got, want)
     assert "factor, 64" in difference(64.0 / 3, 1.0 / 3)
     assert "factor, 0.25" in difference(0.25 / 3, 1.0 / 3)
