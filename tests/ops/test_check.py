@@ -88,6 +88,13 @@ def test_the_row_of_a_target_that_is_not_finite_is_named():
         ops.mse(np.zeros((3, 2)), Y)
 
 
+@pytest.mark.parametrize(("shape", "labels"), [((3,), True), ((3, 2), False), ((), False)])
+def test_labels_alone_are_told_to_become_one_hot(shape, labels):
+    with pytest.raises(ValueError, match="must have the same") as error:
+        ops.softmax_cross_entropy(np.zeros((3, 4)), np.zeros(shape))
+    assert ("np.eye" in str(error.value)) is labels
+
+
 @pytest.mark.parametrize("beyond", [-0.5, 1.5])
 def test_one_entry_outside_0_and_1_is_refused_and_the_extremes_named(beyond):
     P = np.array([[0.25, 0.75], [beyond, 0.5]])
