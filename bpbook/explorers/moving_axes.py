@@ -99,7 +99,8 @@ class SizePanel:
         half = bool(bad.any()) * (place[1] - place[0]) / 2
         left, right = max(ends[0] - half, -0.03), min(ends[1] + half, 1.03)
         self._beyond.set(x=left, width=right - left)
-        self._words.set(x=(left + right) / 2, text=word if bad.any() else "")
+        middle = min(max((left + right) / 2, 0.1), 0.9)  # no word over the numbers of the axis
+        self._words.set(x=middle, text=word if bad.any() else "")
 
 
 class Histogram:

@@ -238,9 +238,10 @@ class StepSize(Explorer):
         self._measured.set_data([data.measured], [10 * data.least])
         self._chosen.set_data([data.h], [np.fmax(data.error, FLOOR)])
         self._chosen.set_visible(not lost)
-        judged = f", error {number(data.error)}: the usual thresholds say “{data.called}”"
-        self._words[0].set_text(f"{data.title}: this step {data.verdict}")
-        self._words[1].set_text(f"○ {data.formula}, h = {number(data.h)}{'' if lost else judged}")
+        verdict, colon, why = data.verdict.partition(":")
+        judged = "" if lost else f"; error {number(data.error)}, “{data.called}”"
+        self._words[0].set_text(f"{data.title}: this step {verdict}")
+        self._words[1].set_text(f"○ {data.formula}, h = {number(data.h)}{colon}{why}{judged}")
         self._words[2].set_text(f"▼ measured best step {number(data.measured)}; – – {_best(data)}")
 
 

@@ -157,3 +157,11 @@ def test_numbers_in_words():
     ]
     assert power_of_ten(-20) == "10⁻²⁰"
     assert len({power_of_ten(k) for k in range(-9, 10)}) == 19
+
+
+def test_words_on_the_first_layer_leave_the_numbers_of_the_axis_free():
+    explorer = GradientFlow(depth=60, initialization="he_normal", gain=0.5)
+    explorer.png()
+    words = explorer._down._words
+    assert words.get_text() == "exactly 0"
+    assert words.get_window_extent().x0 > words.axes.bbox.x0

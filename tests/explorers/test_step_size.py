@@ -202,3 +202,13 @@ def test_the_marks_stand_where_the_data_says():
     np.testing.assert_array_equal(
         explorer._curves[central].get_ydata()[150:], data.curves[central][150:]
     )
+
+
+@pytest.mark.parametrize("exponent", [-20.0, -8.0, -3.0, -1.0])
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_longest_words_stay_in_the_picture(formula, exponent):
+    where = {"function": "exp(sin(x²))", "x": -4.9, "offset": 1_000_000, "precision": "float32"}
+    explorer = StepSize(**where, formula=formula, exponent=exponent)
+    explorer.png()
+    for words in explorer._words:
+        assert words.get_window_extent().x1 < explorer._screen.width, words.get_text()
