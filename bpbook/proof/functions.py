@@ -68,6 +68,7 @@ def condition(x: object) -> sp.Basic:
     return x if is_condition(x) else _compare(sp.Ne)(x, sp.S.Zero)
 
 
+@functools.lru_cache(maxsize=10_000)
 def difference(x: sp.Expr, y: sp.Expr) -> sp.Expr:
     """x − y without a common factor, so that 2x > 2y and x > y are one kink."""
     return sp.expand(x - y).primitive()[1] if x != y else sp.S.Zero

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy as sp
 
+from bpbook.proof.numbers import disagreements
 from bpbook.proof.run import op_name, run
-from bpbook.proof.symbols import Symbols
+from bpbook.proof.symbols import Shift, Symbols
 from bpbook.proof.zero import Counterexample, counterexample
 
 Shape = tuple[int, ...]
@@ -38,7 +39,7 @@ class Failure:
             return f"{self.entry}{where}: no proof found that the difference is 0"
         at = ", ".join(f"{s}={point[s]}" for s in sorted(point, key=str))
         at = f", at {at}" if at else ""
-        exact = [x.xreplace(point) for x in (self.given, self.true)]
+        exact = [x.xreplace(point) for x in (self.given, self.shown_by.slope or self.true)]
         given, true = (f"{_value(x):.6g}" for x in exact)
         if given != true:
             why = _MAX if "max" in self.entry else ""
@@ -51,7 +52,7 @@ class Failure:
 def _value(x: sp.Expr) -> float | complex:
     """A number in floating point; outside a logarithm's domain SymPy's is complex."""
     value = complex(x.evalf(30))
-    return value if value.imag else value.real
+    return value.real if value.imag == 0 or value != value else value
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,17 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
 
     Where the op has a kink the proof is made on each side. A shift by ``max`` is a free symbol, and
     the output is proved not to depend on it. An op that writes into an array, or whose vjp gives
-    something else when it is called again, is refused. Raises ValueError when the op does not
-    return (out, vjp), or a gradient has another shape than its argument; TypeError when the op does
-    what has no symbolic form.
+    something else when it is called again, is refused.
+
+    The proof is of what the code does on symbols, for these shapes. A few points then show that it
+    does the same on numbers (:mod:`bpbook.proof.numbers`); code that detects symbols on purpose, or
+    branches on other values than those, ``if x[0] == 0.3``, cannot be caught. Where the op has a
+    true kink, any value of the vjp is accepted; of boundaries where several conditions meet, only
+    those that linear equations give are looked at.
+
+    Raises ValueError when the op does not return (out, vjp), a gradient has another shape than its
+    argument, or the forward gives other numbers than its formula; TypeError when the op does what
+    has no symbolic form.
     """
     start = time.perf_counter()
     ran = run(op, arguments, fixed)
@@ -148,18 +157,24 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
         first = (0,) * x.ndim
         formulas[_latex_name(x[first])] = _without_shifts(dx[first], arrays)
     variables = frozenset(s for x, _ in zip(arrays, gradients, strict=False) for s in x.flat)
-    failures = []
+    failures = {}
     for entry, (given, true) in checks.items():
         shown_by = counterexample(given, true, variables, loss)
         if shown_by:
-            failures.append(Failure(entry, given, true, shown_by))
+            failures[entry] = Failure(entry, given, true, shown_by)
+    derivatives = {entry: true for entry, (_, true) in checks.items()}
+    if not failures:
+        for entry, value, point in disagreements(op, ran, fixed, derivatives, loss):
+            shown = Counterexample({}, point)
+            wrong = Failure(f"{entry} on numbers", sp.Float(value), derivatives[entry], shown)
+            failures.setdefault(entry, wrong)
     return Proof(
         op=op_name(op),
         shapes=tuple(x.shape for x in arrays),
         of=tuple(names[: len(gradients)]),
         held=tuple(names[len(gradients) :]),
         entries=len(checks),
-        failures=tuple(failures),
+        failures=tuple(failures.values()),
         formulas=formulas,
         seconds=time.perf_counter() - start,
     )
@@ -167,7 +182,7 @@ def prove(op: Callable, *arguments: Shape | Symbols, **fixed: object) -> Proof:
 
 def _shifts(expr: sp.Expr, arrays: list[Symbols]) -> list[sp.Symbol]:
     inputs = set().union(*(e.free_symbols for x in arrays for e in x.flat))
-    return sorted((s for s in expr.free_symbols - inputs if isinstance(s, sp.Dummy)), key=str)
+    return sorted((s for s in expr.free_symbols - inputs if isinstance(s, Shift)), key=str)
 
 
 def _shift_checks(out: Symbols, arrays: list[Symbols]):

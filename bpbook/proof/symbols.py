@@ -64,6 +64,8 @@ class Symbols(np.ndarray):
         if method == "outer":
             x, y = map(np.asarray, inputs)
             inputs, method = (_map(exact, x[(..., *[None] * y.ndim)]), y), "__call__"
+        if method == "reduce" and where is not True and ufunc in (np.add, np.multiply):
+            inputs, where = (np.where(where, inputs[0], ufunc.identity),), True
         if method == "reduce" and ufunc in (np.maximum, np.minimum):
             result = _free_shift(ufunc, inputs[0], where=where, **kwargs)
         elif method == "reduce" and ufunc in (np.logical_and, np.logical_or):
@@ -74,6 +76,8 @@ class Symbols(np.ndarray):
             result = np.minimum(np.maximum(x, low), high)
         elif method == "__call__" and ufunc in ELEMENTWISE:
             result = _map(lambda *entries: apply(ufunc, *entries), *inputs)
+        elif method in ("accumulate", "reduceat") and ufunc not in (np.add, np.multiply):
+            raise _no_symbolic_form(f"{ufunc.__name__}.{method}")
         elif ufunc is np.matmul or ufunc in ELEMENTWISE:
             plain = [_plain(x) for x in inputs[: 1 if method != "__call__" else 2]]
             kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
@@ -120,6 +124,10 @@ class Symbols(np.ndarray):
 
     def nonzero(self) -> tuple:
         raise _no_symbolic_form("nonzero")
+
+
+class Shift(sp.Dummy):
+    """A free symbol for the maximum or minimum (its ``ufunc``) of its ``entries``."""
 
 
 def _map(function: Callable, *arrays: object) -> Symbols:
@@ -185,9 +193,11 @@ def _over_each_group(
 
 
 @functools.lru_cache(maxsize=10_000)
-def _shift(ufunc: np.ufunc, entries: frozenset[sp.Expr]) -> sp.Dummy:
+def _shift(ufunc: np.ufunc, entries: frozenset[sp.Expr]) -> Shift:
     """One symbol for the maximum of the same entries, whether the forward or the vjp takes it."""
-    return sp.Dummy("c", real=True)
+    shift = Shift("c", real=True)
+    shift.ufunc, shift.entries = ufunc, entries
+    return shift
 
 
 def symbols(name: str, *shape: int) -> Symbols:

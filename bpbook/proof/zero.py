@@ -2,83 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from sympy.core.relational import Relational
 
-from bpbook.proof.functions import ARITHMETIC, difference
-
-#: The signs (+1 or −1, 0 on an equation) that a region gives to the expressions of its kinks.
-Region = dict[sp.Expr, int]
+from bpbook.proof.functions import difference
+from bpbook.proof.regions import Region, by_cases, cases, choose, corners, kinks
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A region where the expression was not shown to be 0; a point, if found, where it is not."""
+    """A region where the expression was not shown to be 0; a point, if found, where it is not.
+
+    slope: the derivative, where a formula by cases has another value on a boundary.
+    """
 
     region: Region
     point: dict[sp.Symbol, sp.Rational] | None
-
-
-def cases(expr: sp.Expr, region: Region | None = None) -> Iterator[tuple[Region, sp.Expr]]:
-    """The smooth pieces of ``expr``: each region with what the expression is there.
-
-    Kinks may be nested; a combination of signs that no number satisfies is passed over.
-    """
-    region = region or {}
-    kink = next(_kinks(expr), None)
-    if kink is None:
-        yield region, expr
-        return
-    for sign in (1, -1):
-        here = {**region, kink: sign}
-        if _possible(kink, here):
-            yield from cases(_choose(expr, kink, sign), here)
-
-
-def _kinks(expr: sp.Expr) -> Iterator[sp.Expr]:
-    """Differences lhs − rhs of the conditions, those without conditions of their own first."""
-    for relation in sorted(expr.atoms(Relational), key=sp.default_sort_key):
-        if not relation.atoms(sp.Piecewise):
-            yield difference(*relation.args)
-
-
-def _choose(expr: sp.Expr, kink: sp.Expr, sign: int) -> sp.Expr:
-    known = {}
-    for relation in expr.atoms(Relational):
-        side = {kink: sign, -kink: -sign}.get(difference(*relation.args))
-        if side is not None:
-            known[relation] = sp.sympify(relation.func(sp.Integer(side), 0))
-    return expr.xreplace(known)
-
-
-def _possible(kink: sp.Expr, region: Region) -> bool:
-    """False only where the new kink's sign contradicts the others for certain."""
-    here = region[kink] * kink
-    if here.is_nonpositive or any(_contradict(here, s * k) for k, s in region.items()):
-        return False
-    if len(region) == 1 or len(kink.free_symbols) != 1:
-        return True
-    about_x = [s * k > 0 for k, s in region.items() if k.free_symbols == kink.free_symbols]
-    try:
-        return sp.And(*about_x).as_set() is not sp.S.EmptySet
-    except NotImplementedError:  # SymPy cannot tell, so the region must be proved as well
-        return True
-
-
-def _contradict(f: sp.Expr, g: sp.Expr) -> bool:
-    """Whether f > 0 and g > 0 give, with some factor t > 0, a sum f + t g that is never positive.
-
-    a − Y − 1 and 2Y − 2a − 2 do, with t = 1/2. t is chosen so that a variable, or a term such as
-    x², leaves the sum.
-    """
-    ratios = [-f.coeff(x) / g.coeff(x) for x in f.free_symbols & g.free_symbols]
-    terms, others = f.as_coefficients_dict(), g.as_coefficients_dict()
-    ratios += [-terms[x] / others[x] for x in terms.keys() & others.keys()]
-    return any(t.is_positive and sp.expand(f + t * g).is_nonpositive for t in ratios)
+    slope: sp.Expr | None = None
 
 
 def is_zero(expr: sp.Expr) -> bool:
@@ -110,11 +52,11 @@ def counterexample(
 
     variables: what ``true`` was differentiated for; forward: what was differentiated. The boundary
     of a region counts too where there is a derivative: on a kink of ``given`` that ``forward`` does
-    not have, and where other symbols (a target, a shift) are equal to something, as one-hot targets
-    are to 0 and 1. Where neither a proof nor a point is found, the point is None: not proved is not
-    proved.
+    not have, where ``forward``'s pieces meet with one value and one slope, and where other symbols
+    (a target, a shift) are equal to something, as one-hot targets are to 0 and 1. Where neither a
+    proof nor a point is found, the point is None: not proved is not proved.
     """
-    given, true, forward = map(_by_cases, (given, true, forward))
+    given, true, forward = map(by_cases, (given, true, forward))
     for region, piece in cases(given - true):
         if not is_zero(piece):
             point = _nonzero_point(piece, region, scales=(1, 10, 100, 1000))
@@ -122,55 +64,100 @@ def counterexample(
                 cancelled = (given.free_symbols | true.free_symbols) - set(point)
                 point |= dict.fromkeys(cancelled, sp.S.One)
             return Counterexample(region, point)
-    for kink, symbol, value in _boundaries(given - true, variables, forward):
+    boundaries = (
+        _on_boundary(kink, given, true, variables, forward)
+        for kink in dict.fromkeys(kinks(sp.Tuple(given, true)))
+    )
+    return next(filter(None, boundaries), None)
+
+
+def _on_boundary(
+    kink: sp.Expr,
+    given: sp.Expr,
+    true: sp.Expr,
+    variables: frozenset[sp.Symbol],
+    forward: sp.Expr,
+) -> Counterexample | None:
+    """As :func:`counterexample`, where ``kink`` is 0 and there is a derivative."""
+    bends = corners(forward)
+    held = kink.free_symbols - variables
+    is_equation = kink in {difference(*r.args) for r in (given - true).atoms(sp.Eq, sp.Ne)}
+    solved = _solutions(kink, held or kink.free_symbols)
+    if solved is None:  # what is identical holds there as well
+        if bends.isdisjoint((kink, -kink)) and not _undefined(true.subs(kink, 0)):
+            for region, piece in cases(choose(given - true, kink, 0), {kink: 0}):
+                if not is_zero(piece):
+                    return Counterexample(region, None)
+        return None
+    for symbol, value in solved:
         there = {symbol: value}
-        here = [e.xreplace(there) for e in (given, true, forward)]
-        if here[1].has(sp.nan, sp.zoo):  # the derivative's formula has no value here
-            continue
-        shown = counterexample(here[0], here[1], variables, here[2])
+        smooth = all(sp.expand(c.xreplace(there)) != 0 for c in bends)
+        if smooth or kink.free_symbols == held or (held and is_equation):
+            g, t, f = (choose(e, kink, 0).xreplace(there) for e in (given, true, forward))
+            shown = None if _undefined(t) else counterexample(g, t, variables, f)
+        else:
+            shown = _where_pieces_meet(kink, there, given, true, forward)
         if shown:
             point = shown.point
             if point is not None:
                 free = given.free_symbols | true.free_symbols | value.free_symbols
                 point = dict.fromkeys(free, sp.S.One) | point
                 point[symbol] = value.xreplace(point)
-            return Counterexample({kink: 0, **shown.region}, point)
+            return Counterexample({kink: 0, **shown.region}, point, shown.slope)
     return None
 
 
-def _by_cases(expr: sp.Expr) -> sp.Expr:
-    """SymPy writes √(x²) as |x|, and its derivative as sign x; they are cases as np.abs's are."""
-    for function, ufunc in ((sp.Abs, np.absolute), (sp.sign, np.sign)):
-        expr = expr.replace(function, ARITHMETIC[ufunc]) if expr.has(function) else expr
-    return expr
+def _where_pieces_meet(
+    kink: sp.Expr, there: dict, given: sp.Expr, true: sp.Expr, forward: sp.Expr
+) -> Counterexample | None:
+    """Where ``given``, on a kink of ``forward``, is not the slope that both of its sides have.
+
+    As at 0 for max(x, 0)², or for x³ written |x| x².
+    """
+    at_0, *sides = (choose(given, kink, sign) for sign in (0, -1, 1))
+    if at_0 in sides:  # one side's slope, so also the one that both have
+        return None
+    slope, other = (_limit(choose(true, kink, sign), there) for sign in (1, -1))
+    if not any(is_zero(gap) for _, gap in cases(slope - other)):
+        return None
+    bent = sp.Add(*(a for a in sp.Add.make_args(forward) if {kink, -kink} & corners(a)))
+    above, below = (_limit(choose(bent, kink, sign), there) for sign in (1, -1))
+    value = choose(bent, kink, 0).xreplace(there)
+    pieces = sp.Tuple(at_0.xreplace(there) - slope, slope - other, value - above, above - below)
+    for region, (wrong, *gaps) in cases(pieces):
+        if all(map(is_zero, gaps)) and not is_zero(wrong):
+            return Counterexample(region, _nonzero_point(wrong, region), slope)
+    return None
 
 
-def _boundaries(
-    expr: sp.Expr, variables: frozenset[sp.Symbol], forward: sp.Expr
-) -> Iterator[tuple[sp.Expr, sp.Symbol, sp.Expr]]:
-    """Each kink of ``expr`` on which there is a derivative, a symbol, and its values there."""
-    corners = [difference(*relation.args) for relation in forward.atoms(Relational)]
-    equations = {difference(*relation.args) for relation in expr.atoms(sp.Eq, sp.Ne)}
-    for kink in dict.fromkeys(_kinks(expr)):
-        held = kink.free_symbols - variables
-        for symbol, value in _solutions(kink, held or kink.free_symbols):
-            smooth = all(sp.expand(c.xreplace({symbol: value})) != 0 for c in corners)
-            if smooth or kink.free_symbols == held or (held and kink in equations):
-                yield kink, symbol, value
+def _limit(expr: sp.Expr, there: dict) -> sp.Expr:
+    """The value there, or, as of sin(x)/x at 0, the limit."""
+    value = expr.xreplace(there)
+    if not _undefined(value):
+        return value
+    [(symbol, at)] = there.items()
+    try:
+        return sp.limit(expr, symbol, at)
+    except NotImplementedError:
+        return sp.nan
 
 
-def _solutions(kink: sp.Expr, symbols: set[sp.Symbol]) -> Iterator[tuple[sp.Symbol, sp.Expr]]:
-    """Where a kink is 0: solved for a symbol in which it is linear, or for its only one."""
+def _undefined(expr: sp.Expr) -> bool:
+    return expr.has(sp.nan, sp.zoo)
+
+
+def _solutions(kink: sp.Expr, symbols: set[sp.Symbol]) -> list[tuple[sp.Symbol, sp.Expr]] | None:
+    """Where a kink is 0: solved for a symbol in which it is linear, or its only one, or None."""
     for symbol in sorted(symbols, key=str):
         slope = kink.diff(symbol)
         if slope.is_number and slope != 0:
-            yield symbol, sp.expand(symbol - kink / slope)
-            return
+            return [(symbol, sp.expand(symbol - kink / slope))]
     if len(kink.free_symbols) == 1:
         [symbol] = kink.free_symbols
         roots = sp.solveset(kink, symbol, sp.Reals)
-        if isinstance(roots, sp.FiniteSet):
-            yield from ((symbol, root) for root in roots)
+        if isinstance(roots, sp.FiniteSet) or roots is sp.S.EmptySet:
+            return [(symbol, root) for root in roots]
+    return None
 
 
 def _nonzero_point(
