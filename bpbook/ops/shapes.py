@@ -43,8 +43,7 @@ def cast(x: np.ndarray, dtype: np.dtype | type) -> Out:
     Raises ValueError for another kind of dtype: whole numbers have no derivative.
     """
     _check.floating("x", x)
-    if x.dtype.kind != "O":
-        _check.floating_dtype(dtype)
+    _check.floating_dtype(dtype)
     return x.astype(dtype), lambda d: d.astype(x.dtype)
 
 
