@@ -173,12 +173,15 @@ def test_accuracy_by_hand():
     Y = data.one_hot([0, 1, 0, 0], 2)
     assert accuracy(Fixed(), X, Y) == 0.5
     assert accuracy(Fixed(), X[:, :1], Y[:, :1]) == 0.5  # one output: 0.9, 0.4 are right
+    assert accuracy(Fixed(), np.full((1, 1), 0.5), np.zeros((1, 1))) == 1  # ½ does not exceed ½
 
 
 def test_accuracy_refuses_targets_of_another_width(moons):
     """One column is read as yes or no, and would be compared with the number of a class."""
     with pytest.raises(ValueError, match=r"Y has shape \(104, 1\); the net predicts 2 columns"):
         accuracy(MLP((2, 2)), moons.X_train, moons.Y_train[:, :1])
+    with pytest.raises(ValueError, match="at least one, got shapes"):
+        accuracy(MLP((2, 2)), np.ones((0, 2)), np.ones((0, 2)))
 
 
 def test_accuracy_over_several_chunks_is_that_of_the_whole():
