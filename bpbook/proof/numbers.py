@@ -19,15 +19,15 @@ from bpbook.proof.symbols import Shift
 
 Point = dict[sp.Symbol, sp.Rational]
 
-#: Hundredths for what is differentiated and for what is held: probabilities, any numbers, one-hot
-#: targets, equal entries, and 0 and 1 in turn.
+#: Hundredths for what is differentiated, what is held, and ∂L/∂out: probabilities, negatives,
+#: one-hot targets, equal entries, and 0 and 1 in turn.
 _PLACES = (
-    (range(5, 96), range(5, 96)),
-    (range(-300, 301), range(-300, 301)),
-    (range(5, 96), (0,)),
-    ((0,), (0,)),
-    ((100,), (100,)),
-    ((0, 100), (0, 100)),
+    (range(5, 96), range(5, 96), range(5, 300)),
+    (range(-1000, 0), range(-300, 301), range(5, 300)),
+    (range(5, 96), (0,), range(5, 300)),
+    ((0,), (0,), range(5, 300)),
+    ((100,), (100,), (0, 100)),
+    ((0, 100), (0, 100), (100,)),
 )
 _NOTE = "The op runs on symbols; it raised this on numbers of the same shapes."
 
@@ -88,12 +88,12 @@ def _points(ran: Run, fixed: dict) -> Iterator[Point]:
     rng = np.random.default_rng(0)
     n = len(ran.gradients)
     others = _symbols(fixed.values())
-    for of, held in _PLACES:
+    for of, held, seed in _PLACES:
         yield {
             **dict.fromkeys(others, sp.Integer(2)),
             **_draw(rng, _symbols(ran.arrays[n:]), held),
             **_draw(rng, _symbols(ran.arrays[:n]), of),
-            **_draw(rng, _symbols([ran.seed]), range(5, 300)),
+            **_draw(rng, _symbols([ran.seed]), seed),
         }
 
 

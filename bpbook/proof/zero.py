@@ -103,6 +103,7 @@ def _on_boundary(
                 free = given.free_symbols | true.free_symbols | value.free_symbols
                 point = dict.fromkeys(free, sp.S.One) | point
                 point[symbol] = value.xreplace(point)
+                point = point if point[symbol].is_real else None
             return Counterexample({kink: 0, **shown.region}, point, shown.slope)
     return None
 
@@ -147,7 +148,7 @@ def _undefined(expr: sp.Expr) -> bool:
 
 
 def _solutions(kink: sp.Expr, symbols: set[sp.Symbol]) -> list[tuple[sp.Symbol, sp.Expr]] | None:
-    """Where a kink is 0: solved for a symbol in which it is linear, or its only one, or None."""
+    """Where a kink is 0, solved for one symbol; None where no formula says it."""
     for symbol in sorted(symbols, key=str):
         slope = kink.diff(symbol)
         if slope.is_number and slope != 0:
@@ -157,6 +158,9 @@ def _solutions(kink: sp.Expr, symbols: set[sp.Symbol]) -> list[tuple[sp.Symbol, 
         roots = sp.solveset(kink, symbol, sp.Reals)
         if isinstance(roots, sp.FiniteSet) or roots is sp.S.EmptySet:
             return [(symbol, root) for root in roots]
+    for symbol in sorted(symbols, key=str):
+        if kink.is_polynomial(symbol) and sp.degree(kink, symbol) <= 2:
+            return [(symbol, root) for root in sp.roots(kink, symbol)]
     return None
 
 

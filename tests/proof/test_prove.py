@@ -126,7 +126,7 @@ WRONG = {
 def test_a_wrong_op_is_refused_with_a_point_that_shows_it(name):
     proof = prove(WRONG[name], (2,))
     assert not proof
-    if name in ("wrong on a circle", "wrong where cos z = z"):  # no formula for such a point
+    if name == "wrong where cos z = z":  # no formula for such a point
         assert "no proof found" in str(proof)
         return
     assert all(failure.shown_by.point is not None for failure in proof.failures)
@@ -151,6 +151,10 @@ WRONG_WHERE_PIECES_MEET = {
         lambda u: u * np.where(x == 0, 9, 2 * np.maximum(x, 0)),
     ),
     "cube by abs": lambda x: (np.abs(x) ** 3, lambda u: u * (3 * x * np.abs(x) + (x == 0))),
+    "a square beyond 1, by x² > 1": lambda x: (
+        np.maximum(x * x - 1, 0) ** 2,
+        lambda u: u * (4 * x * np.maximum(x * x - 1, 0) + (x == 1)),
+    ),
     "a value at 0 that does not count": lambda x: (
         x * np.where(x == 0, 5, 1),
         lambda u: u * np.where(x == 0, 5, 1),
@@ -162,8 +166,16 @@ WRONG_WHERE_PIECES_MEET = {
 @pytest.mark.parametrize("name", WRONG_WHERE_PIECES_MEET)
 def test_where_a_forwards_pieces_meet_smoothly_the_vjp_is_the_slope(name):
     [failure] = prove(WRONG_WHERE_PIECES_MEET[name], (1,)).failures
-    assert failure.shown_by.point[sp.Symbol("x_{1}", real=True)] == 0
+    assert failure.shown_by.point[sp.Symbol("x_{1}", real=True)] in (0, 1)
     assert "off by" not in str(failure)
+
+
+def test_pieces_may_meet_smoothly_on_a_curve():
+    def wrong(x):
+        outside = np.maximum((x * x).sum() - 1, 0)
+        return outside**2, lambda u: u * (4 * x * outside + (outside == 0) * ((x * x).sum() == 1))
+
+    assert not prove(wrong, (2,))
 
 
 def test_pieces_may_meet_smoothly_in_one_region_only():
@@ -198,6 +210,9 @@ WRONG_ON_NUMBERS = {
         lambda u: u * x * (3 if np.issubdtype(x.dtype, np.floating) else 2),
     ),
     "a branch on 0": lambda x: (x**2, lambda u: u * x * (3 if x[0] == 0 else 2)),
+    "a branch on the loss": lambda x: (x**2, lambda u: 2 * u * x * (5 if u[0] == 1 else 1)),
+    "a branch on a vanished gradient": lambda x: (x + 0, lambda u: 0 * u if u[0] == 0 else u),
+    "a root undone, for x ≥ 0 only": lambda x: (x**2, lambda u: 2 * u * np.sqrt(x) ** 2),
     "a truth value": lambda x: (x**2, lambda u: u * x * (2 if x[0] else 3)),
     "a branch on equal entries": lambda x: (x**2, lambda u: u * x * (3 if x[0] == x[1] else 2)),
     "a product by division": lambda x: (x.prod() + 0 * x, lambda u: u.sum() * x.prod() / x),
