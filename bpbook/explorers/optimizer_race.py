@@ -131,7 +131,7 @@ class OptimizerRace(Live):
         axes.set(xscale="log", xlim=RATE_SPAN, ylim=(2.6, -0.6), xlabel="learning rate η")
         axes.set_yticks(range(3), RULES)
         axes.tick_params(axis="y", length=0, pad=65)  # before each limit
-        axes.set_title("Stable: η inside the bar")
+        axes.set_title("Stable at the minimum: η in the bar", x=-0.67)  # above all three columns
         self._bars = axes.barh(range(3), [1] * 3, height=0.62, color="#C9DDEE", animated=True)
         (self._rate_line,) = axes.plot([1, 1], [2.6, -0.6], color=INK, animated=True)
         beside = {"transform": axes.get_yaxis_transform(), "va": "center", "size": 9, "ha": "right"}
