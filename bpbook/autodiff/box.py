@@ -19,7 +19,7 @@ import numpy as np
 from bpbook import ops
 from bpbook.autodiff.arraylike import ArrayLike
 from bpbook.autodiff.numpy_api import CONSTANT_FUNCTIONS, CONSTANT_UFUNCS, FUNCTIONS, UFUNCS
-from bpbook.ops.arithmetic import is_number
+from bpbook.ops.arithmetic import is_literal
 
 _LEVELS = itertools.count(1)
 
@@ -216,12 +216,12 @@ def _operator(op: Callable) -> tuple[Callable, Callable]:
     """The methods of self ∘ x and x ∘ self, which spare the way through NumPy's dispatch."""
 
     def forward(self, other):
-        if is_number(other):
+        if is_literal(other):
             return self._apply(op, (self, other), {})
         return apply(op, self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     def reflected(self, other):
-        if is_number(other):
+        if is_literal(other):
             return self._apply(op, (other, self), {})
         return apply(op, other, self) if isinstance(other, _OPERANDS) else NotImplemented
 

@@ -15,7 +15,7 @@ import numpy as np
 from bpbook import ops
 from bpbook.autodiff.box import Box, constant, is_foreign, new_level, unchanging
 from bpbook.autodiff.tree import Tree, flatten, form
-from bpbook.ops.arithmetic import is_number
+from bpbook.ops.arithmetic import is_literal
 
 
 class Dual(Box):
@@ -61,7 +61,7 @@ def _elementwise(op: Callable, values: list, tangents: list, kwargs: dict) -> tu
     """J is diagonal: Σ_k ∂f/∂x_k ⊙ t_k, each from the vjp on arrays of one shape."""
     shapes = [np.shape(x) for x in (*values, *kwargs.values())]
     shape = np.broadcast_shapes(*shapes)
-    full = [x if is_number(x) else _stretched(x, shape) for x in values]
+    full = [x if is_literal(x) else _stretched(x, shape) for x in values]
     out, vjp = op(*full, **kwargs)
     tangent = None
     for k, t in enumerate(tangents):
@@ -79,7 +79,7 @@ def _stretched(x: Any, shape: tuple[int, ...]) -> Any:
 def _linear(op: Callable, values: list, tangents: list, kwargs: dict) -> tuple:
     """f(x, y, …) is linear in all arguments together; a constant's tangent is 0."""
     zeroed = [
-        (0.0 if is_number(x) else np.zeros_like(x)) if t is None else t
+        (0.0 if is_literal(x) else np.zeros_like(x)) if t is None else t
         for x, t in zip(values, tangents, strict=True)
     ]
     return op(*values, **kwargs)[0], op(*zeroed, **kwargs)[0]

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from bpbook.autodiff.trace import Variable, getitem
-from bpbook.ops.arithmetic import is_number
+from bpbook.ops.arithmetic import is_literal
 
 _VIEWS = {
     np.broadcast_to,
@@ -65,10 +65,10 @@ def _numbers_as_arrays(args: list) -> list:
 
     but once, not at each call.
     """
-    dtype = next(np.asarray(x).dtype for x in args if not is_number(x))
+    dtype = next(np.asarray(x).dtype for x in args if not is_literal(x))
     if dtype.kind != "f":
         return args
-    return [np.asarray(x, dtype) if is_number(x) else x for x in args]
+    return [np.asarray(x, dtype) if is_literal(x) else x for x in args]
 
 
 def _copy_result(out: np.ndarray, function: Callable, args: tuple, kwargs: dict) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from bpbook.autodiff.box import Box, constant, is_foreign, new_level, plain
 from bpbook.autodiff.walk import CLOCK, note_write, owner, sweep
-from bpbook.ops.arithmetic import is_number
+from bpbook.ops.arithmetic import is_literal
 
 
 class _Mode(threading.local):
@@ -82,7 +82,9 @@ class Tensor(Box):
                 else:  # perhaps of whole numbers
                     values.append(constant(x.value, self._float_dtype, keep=False))
             else:
-                values.append(x if is_number(x) else constant(x, self._float_dtype, keep=recording))
+                values.append(
+                    x if is_literal(x) else constant(x, self._float_dtype, keep=recording)
+                )
         value, vjp = op(*values, **kwargs) if kwargs else op(*values)
         out = Tensor(value, True, level, op, vjp, args) if needs else Tensor(value, False, level)
         if type(value) is np.ndarray and (value.base is not None or value is values[0]):

@@ -17,7 +17,7 @@ from bpbook.autodiff.arraylike import ArrayLike
 from bpbook.autodiff.box import Box, unchanging
 from bpbook.autodiff.numpy_api import FUNCTIONS
 from bpbook.autodiff.tree import flatten, form
-from bpbook.ops.arithmetic import is_number
+from bpbook.ops.arithmetic import is_literal
 from bpbook.ops.shapes import scatter
 
 
@@ -104,7 +104,7 @@ class Traced(ArrayLike):
         return f"Traced(shape={self.shape}, dtype={self.dtype})"
 
     def __pow__(self, exponent):
-        if is_number(exponent) and exponent in SHORT_POWERS and self.dtype.kind == "f":
+        if is_literal(exponent) and exponent in SHORT_POWERS and self.dtype.kind == "f":
             return SHORT_POWERS[exponent](self)
         return np.power(self, exponent)
 

@@ -193,7 +193,10 @@ def is_whole(value: object, least: int) -> bool:
 
 def is_number(value: object) -> bool:
     """Whether it is a finite real number of any kind; a bool is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def as_python(value: object) -> object:

@@ -28,15 +28,15 @@ def unbroadcast(d: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return d.sum(axis=(*range(added), *stretched)).reshape(shape)
 
 
-def is_number(x: object) -> bool:
-    """A plain number, as written in a program; NumPy's own scalars are arrays without axes."""
+def is_literal(x: object) -> bool:
+    """A number as written in a program; NumPy's own scalars are arrays without axes."""
     return type(x) is float or type(x) is int
 
 
 def _operands(x: np.ndarray | Number, y: np.ndarray | Number) -> None:
-    if not is_number(x):
+    if not is_literal(x):
         _check.floating("x", x)
-    if not is_number(y):
+    if not is_literal(y):
         _check.floating("y", y)
 
 
@@ -44,8 +44,8 @@ def add(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """x + y."""
     _operands(x, y)
     return x + y, lambda d: (
-        None if is_number(x) else unbroadcast(d, x.shape),
-        None if is_number(y) else unbroadcast(d, y.shape),
+        None if is_literal(x) else unbroadcast(d, x.shape),
+        None if is_literal(y) else unbroadcast(d, y.shape),
     )
 
 
@@ -53,8 +53,8 @@ def subtract(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """x − y."""
     _operands(x, y)
     return x - y, lambda d: (
-        None if is_number(x) else unbroadcast(d, x.shape),
-        None if is_number(y) else unbroadcast(-d, y.shape),
+        None if is_literal(x) else unbroadcast(d, x.shape),
+        None if is_literal(y) else unbroadcast(-d, y.shape),
     )
 
 
@@ -62,8 +62,8 @@ def multiply(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """x ⊙ y."""
     _operands(x, y)
     return x * y, lambda d: (
-        None if is_number(x) else unbroadcast(d * y, x.shape),
-        None if is_number(y) else unbroadcast(d * x, y.shape),
+        None if is_literal(x) else unbroadcast(d * y, x.shape),
+        None if is_literal(y) else unbroadcast(d * x, y.shape),
     )
 
 
@@ -72,8 +72,8 @@ def divide(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     _operands(x, y)
     out = x / y
     return out, lambda d: (
-        None if is_number(x) else unbroadcast(d / y, x.shape),
-        None if is_number(y) else unbroadcast(-d * out / y, y.shape),
+        None if is_literal(x) else unbroadcast(d / y, x.shape),
+        None if is_literal(y) else unbroadcast(-d * out / y, y.shape),
     )
 
 
@@ -83,7 +83,7 @@ def power(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     out = x**y
 
     def dx(d: np.ndarray) -> np.ndarray:
-        if is_number(y):
+        if is_literal(y):
             return d * (y * x ** (y - 1)) if y else d * 0
         # x⁰ is 1, also at x = 0, where 0 · 0⁻¹ would be NaN.
         less = np.where(x == 0, np.where(y == 0, 1.0, y - 1), y - 1)
@@ -93,8 +93,8 @@ def power(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
         return d * out * _check.as_python(np.log(np.where(x == 0, 1.0, x)))
 
     return out, lambda d: (
-        None if is_number(x) else unbroadcast(dx(d), x.shape),
-        None if is_number(y) else unbroadcast(dy(d), y.shape),
+        None if is_literal(x) else unbroadcast(dx(d), x.shape),
+        None if is_literal(y) else unbroadcast(dy(d), y.shape),
     )
 
 
@@ -102,8 +102,8 @@ def maximum(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """The larger entry. Where both are equal the gradient is y's, so maximum(z, 0) is relu."""
     _operands(x, y)
     return np.maximum(x, y), lambda d: (
-        None if is_number(x) else unbroadcast(d * (x > y), x.shape),
-        None if is_number(y) else unbroadcast(d * (x <= y), y.shape),
+        None if is_literal(x) else unbroadcast(d * (x > y), x.shape),
+        None if is_literal(y) else unbroadcast(d * (x <= y), y.shape),
     )
 
 
@@ -111,8 +111,8 @@ def minimum(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """The smaller entry. Where both are equal the gradient is y's."""
     _operands(x, y)
     return np.minimum(x, y), lambda d: (
-        None if is_number(x) else unbroadcast(d * (x < y), x.shape),
-        None if is_number(y) else unbroadcast(d * (x >= y), y.shape),
+        None if is_literal(x) else unbroadcast(d * (x < y), x.shape),
+        None if is_literal(y) else unbroadcast(d * (x >= y), y.shape),
     )
 
 
@@ -120,8 +120,8 @@ def logaddexp(x: np.ndarray | Number, y: np.ndarray | Number) -> Binary:
     """log(eˣ + eʸ), without overflow; ∂/∂x is the sigmoid of x − y, and ∂/∂y that of y − x."""
     _operands(x, y)
     return np.logaddexp(x, y), lambda d: (
-        None if is_number(x) else unbroadcast(d * _sigmoid(x - y), x.shape),
-        None if is_number(y) else unbroadcast(d * _sigmoid(y - x), y.shape),
+        None if is_literal(x) else unbroadcast(d * _sigmoid(x - y), x.shape),
+        None if is_literal(y) else unbroadcast(d * _sigmoid(y - x), y.shape),
     )
 
 
@@ -129,6 +129,6 @@ def where(x: np.ndarray | Number, y: np.ndarray | Number, condition: np.ndarray)
     """x where the condition holds and y where it does not; the condition is a constant."""
     _operands(x, y)
     return np.where(condition, x, y), lambda d: (
-        None if is_number(x) else unbroadcast(np.where(condition, d, 0.0), x.shape),
-        None if is_number(y) else unbroadcast(np.where(condition, 0.0, d), y.shape),
+        None if is_literal(x) else unbroadcast(np.where(condition, d, 0.0), x.shape),
+        None if is_literal(y) else unbroadcast(np.where(condition, 0.0, d), y.shape),
     )

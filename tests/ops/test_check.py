@@ -13,7 +13,7 @@ NO_NUMBERS = [True, "1", None, 1j, math.nan, math.inf, -math.inf]
 BOUNDS = [  # (the check of a value, the last that it takes, the first that it refuses)
     (partial(_check.whole, "x"), [1, np.int8(9)], [0, 1.0, *NO_NUMBERS]),
     (partial(_check.whole, "x", least=0), [0], [-1]),
-    (partial(_check.number, "x"), [0, 1e300, np.float32(0.5)], [-1e-300, *NO_NUMBERS]),
+    (partial(_check.number, "x"), [0, 1e300, np.float32(0.5)], [-1e-300, 10**400, *NO_NUMBERS]),
     (partial(_check.number, "x", least=-1, most=1), [-1, 1], [-1.001, 1.001]),
     (partial(_check.positive, "x"), [5e-324, 3], [0, -1, *NO_NUMBERS]),
     (_check.rate, [0, 0.999], [1, -1e-300, *NO_NUMBERS]),
