@@ -213,6 +213,10 @@ WRONG_ON_NUMBERS = {
     "a branch on the loss": lambda x: (x**2, lambda u: 2 * u * x * (5 if u[0] == 1 else 1)),
     "a branch on a vanished gradient": lambda x: (x + 0, lambda u: 0 * u if u[0] == 0 else u),
     "a root undone, for x ≥ 0 only": lambda x: (x**2, lambda u: 2 * u * np.sqrt(x) ** 2),
+    "0/0 where there is a derivative": lambda x: (
+        x**2,
+        lambda u: 2 * u * x * np.sin(x) / np.cos(x) / np.tan(x),
+    ),
     "a truth value": lambda x: (x**2, lambda u: u * x * (2 if x[0] else 3)),
     "a branch on equal entries": lambda x: (x**2, lambda u: u * x * (3 if x[0] == x[1] else 2)),
     "a product by division": lambda x: (x.prod() + 0 * x, lambda u: u.sum() * x.prod() / x),
@@ -631,6 +635,39 @@ READERS = {
         {},
     ),
     "square of a root, for x ≥ 0 only": (lambda x: (np.sqrt(x) ** 2, lambda u: u), [(2,)], {}),
+    "no derivative at 0 to give": (
+        lambda x: (np.abs(x), lambda u: u * x / np.abs(x)),
+        [(2,)],
+        {},
+    ),
+    "a point off the line": (
+        lambda x: (np.where(x == 0, 5, x), lambda u: u * (x != 0)),
+        [(2,)],
+        {},
+    ),
+    "a jump": (
+        lambda x: (np.where(x > 0, x + 1, x), lambda u: u * np.where(x == 0, 0, 1)),
+        [(2,)],
+        {},
+    ),
+    "a condition that never holds": (
+        lambda x: (x + 0, lambda u: u + ((np.cos(x) - x == 0) & (np.cos(x) - x > 1))),
+        [(1,)],
+        {},
+    ),
+    "a product under a mask": (
+        lambda x: (
+            x.prod(where=np.array([True, False, True])),
+            lambda u: u * x[::-1] * np.array([1, 0, 1]),
+        ),
+        [(3,)],
+        {},
+    ),
+    "running products": (
+        lambda x: (np.cumprod(x), lambda u: np.array([u[0] + u[1] * x[1], u[1] * x[0]])),
+        [(2,)],
+        {},
+    ),
     "sums under a mask": (masked_sum, [(2, 2)], {}),
     "quantile loss": (quantile, [(2,), (2,)], {"tau": 0.9}),
     "rows of length 1": (normalise_rows, [(2, 2)], {}),
