@@ -646,7 +646,7 @@ READERS = {
         {},
     ),
     "a jump": (
-        lambda x: (np.where(x > 0, x + 1, x), lambda u: u * np.where(x == 0, 0, 1)),
+        lambda x: (np.where(x >= 0, x + 1, x), lambda u: u * np.where(x == 0, 0, 1)),
         [(2,)],
         {},
     ),
@@ -664,7 +664,10 @@ READERS = {
         {},
     ),
     "running products": (
-        lambda x: (np.cumprod(x), lambda u: np.array([u[0] + u[1] * x[1], u[1] * x[0]])),
+        lambda x: (
+            np.multiply.accumulate(x),
+            lambda u: np.array([u[0] + u[1] * x[1], u[1] * x[0]]),
+        ),
         [(2,)],
         {},
     ),
