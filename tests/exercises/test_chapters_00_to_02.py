@@ -6,12 +6,18 @@ import pytest
 from bpbook.exercises import check
 
 
+def forward(steps, x):
+    """The value, right, and the steps' vjps, which each slip uses wrongly."""
+    vjps = []
+    for step in steps:
+        x, vjp = step(x)
+        vjps.append(vjp)
+    return x, vjps
+
+
 def ignores_what_arrives(*steps):
     def whole(x):
-        out, vjps = x, []
-        for step in steps:
-            out, vjp = step(out)
-            vjps.append(vjp)
+        out, vjps = forward(steps, x)
 
         def pull_back(d_out):
             d = np.ones_like(d_out)
@@ -35,10 +41,7 @@ def one_slope_for_each_entry(*steps):
 
 def empties_its_list(*steps):
     def whole(x):
-        out, vjps = x, []
-        for step in steps:
-            out, vjp = step(out)
-            vjps.append(vjp)
+        out, vjps = forward(steps, x)
 
         def pull_back(d_out):
             while vjps:
